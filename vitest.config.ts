@@ -1,0 +1,27 @@
+import { defineConfig } from "vitest/config";
+
+/** Options that every group of tests shares; the groups differ in what they need and how long they may take. */
+function group(name: string, include: string[], extra: object = {}) {
+  return {
+    resolve: { conditions: ["source"] },
+    ssr: { resolve: { conditions: ["source"] } },
+    test: { name, include, environment: "node", restoreMocks: true, ...extra },
+  };
+}
+
+const withServer = { testTimeout: 60_000, hookTimeout: 120_000, fileParallelism: false };
+
+export default defineConfig({
+  test: {
+    reporters: ["default", "./scripts/count-reporter.ts"],
+    dangerouslyIgnoreUnhandledErrors: false,
+    projects: [
+      group("tidy", ["test/tidy/**/*.test.ts"]),
+      group("unit", ["test/unit/**/*.test.ts"]),
+      group("model", ["test/model/**/*.test.ts"], { testTimeout: 60_000 }),
+      group("sim", ["test/sim/**/*.test.ts"], { testTimeout: 60_000 }),
+      group("postgres", ["test/postgres/**/*.test.ts"], withServer),
+      group("cli", ["test/cli/**/*.test.ts"], withServer),
+    ],
+  },
+});
