@@ -9,7 +9,12 @@ function group(name: string, include: string[], extra: object = {}) {
   };
 }
 
-const withServer = { testTimeout: 60_000, hookTimeout: 120_000, fileParallelism: false };
+const withServer = {
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+  fileParallelism: false,
+  globalSetup: ["test/support/global-postgres.ts"],
+};
 
 export default defineConfig({
   test: {

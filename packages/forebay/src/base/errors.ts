@@ -10,16 +10,22 @@ export type OperatingErrorCode =
   | "POOL_QUEUE_FULL"
   | "CONNECT_FAILED"
   | "CONNECT_TIMEOUT"
+  | "DRIVER_TIMEOUT"
   | "NO_ROWS"
   | "TX_DONE"
   | "CONN_DONE"
   | "STMT_CLOSED"
   | "ROWS_CLOSED"
   | "COMMIT_ROLLED_BACK"
-  | "OUTCOME_UNKNOWN";
+  | "OUTCOME_UNKNOWN"
+  | "VALUE_OUT_OF_RANGE"
+  | "CONNECTION_LOST"
+  | "TLS_UNAVAILABLE"
+  | "TLS_FAILED"
+  | "AUTH_FAILED";
 
 /** Codes of errors that only a mistake in the calling code can cause. */
-export type UsageErrorCode = "OPTION_INVALID" | "LEASE_STALE" | "ARGUMENT_INVALID";
+export type UsageErrorCode = "OPTION_INVALID" | "LEASE_STALE" | "ARGUMENT_INVALID" | "CONN_BUSY";
 
 /** Every code that a `ForebayError` may carry. */
 export type ErrorCode = OperatingErrorCode | UsageErrorCode;

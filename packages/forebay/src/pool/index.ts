@@ -1,1 +1,21 @@
-export {};
+// forebay/pool: the pool alone, for any resource.
+
+export { ForebayError, isForebayError, UsageError } from "../base/errors.ts";
+export type { Clock, MonotonicMs, Timer } from "../base/clock.ts";
+export { systemClock } from "../base/clock.ts";
+export type { Random } from "../base/random.ts";
+export { seededRandom, systemRandom } from "../base/random.ts";
+export type { ConnectOptions, Connector, OperationOptions, PooledConn } from "../driver/driver.ts";
+export { PoolError, type PoolErrorCode, type PoolErrorPhase } from "./errors.ts";
+export type { Lease } from "./lease.ts";
+export type {
+  BackgroundTask,
+  IdleOrder,
+  PoolLimits,
+  PoolOptions,
+  PoolSettings,
+} from "./options.ts";
+export { type AcquireOptions, type CloseOptions, Pool } from "./pool.ts";
+export type { PoolPhase, RetireReason } from "./state.ts";
+export type { DBStats, PoolDetails, PoolStats } from "./stats.ts";
+export type { WaiterOrder } from "./waiters.ts";

@@ -1,0 +1,163 @@
+// `forebay lab`: its options and their meaning. The lab itself is in ../lab, what it prints in ../report.
+
+import { type Command } from "commander";
+import { CliError } from "../errors.ts";
+import { labServerSettings, listScenarios, runLab } from "../lab/index.ts";
+import { printTable, writeHtml, writeJson } from "../report/index.ts";
+import { findServer } from "../server/index.ts";
+import { withInterrupts } from "../terminal/interrupt.ts";
+import { createProgress, type Progress } from "../terminal/progress.ts";
+import { checkReportFiles, writeReportFile, type ReportFile } from "./report-files.ts";
+
+/** Tells how the command went: 0, or 1 when a result falls short. Errors are thrown instead. */
+export type SetStatus = (status: 0 | 1) => void;
+
+interface RunOptions {
+  readonly dsn?: string;
+  readonly quick?: true;
+  readonly json?: string;
+  readonly html?: string;
+}
+
+const LIST_EXAMPLES = `
+Example:
+  $ forebay lab list
+`;
+
+const RUN_EXAMPLES = `
+Examples:
+  $ forebay lab run                          all scenarios, on a server started for the run
+  $ forebay lab run 1 3 --quick              two of them, in less time and with less certainty
+  $ forebay lab run --html lab.html          with a report to read
+  $ forebay lab run --json -                 with the report on standard output, and nothing else
+  $ DATABASE_URL=postgres://app@db/app forebay lab run
+                                             on a server of your own
+
+Without --dsn and DATABASE_URL a PostgreSQL server is started, and removed afterwards.
+Prefer DATABASE_URL for a URL with a password: other users can see a command's options.
+Ends with 0; with 1 when Forebay falls short of what it promises; with 2 when the run is not possible.
+`;
+
+/** Adds `lab list` and `lab run` to the program. */
+export function addLabCommands(program: Command, setStatus: SetStatus): void {
+  const lab = program
+    .command("lab")
+    .description("run the scenarios of the pool tuning guide on a real server");
+  lab
+    .command("list")
+    .description("list the scenarios")
+    .addHelpText("after", LIST_EXAMPLES)
+    .action(() => {
+      process.stdout.write(scenarioList());
+    });
+  lab
+    .command("run")
+    .description("run scenarios, before and after, and say what held")
+    .argument("[ids...]", "numbers of the scenarios (default: all)")
+    .option("--dsn <url>", "the server to use; wins over DATABASE_URL")
+    .option("--quick", "take less time, with less certainty")
+    .option("--json <file>", "write the report as JSON; - for standard output")
+    .option("--html <file>", "write the report as a web page")
+    .addHelpText("after", RUN_EXAMPLES)
+    .action(async (ids: readonly string[], options: RunOptions) => {
+      setStatus(await labRun(ids, options));
+    });
+}
+
+function scenarioList(): string {
+  const rows = listScenarios();
+  const width = Math.max(...rows.map((row) => row.title.length));
+  return rows
+    .map(({ id, title, minutes, needs }) => {
+      const time = `${minutes < 1 ? "<1" : Math.round(minutes)} min`;
+      return `${String(id).padStart(2)}  ${title.padEnd(width)}  ${time.padStart(6)}  ${needs}\n`;
+    })
+    .join("");
+}
+
+/** Everything that can be wrong with the input is found before a server is looked for. */
+async function labRun(ids: readonly string[], options: RunOptions): Promise<0 | 1> {
+  const chosen = scenarioIds(ids);
+  const isJsonToStdout = options.json === "-";
+  const files = reportFiles(options);
+  const removeEmptyFiles = checkReportFiles(files);
+  const progress = createProgress({ mode: isJsonToStdout ? "quiet" : "shown" });
+  try {
+    return await withInterrupts(
+      (signal) => measureAndReport(chosen, options, { files, progress, signal }),
+      () => {
+        progress.clear();
+        process.stderr.write("forebay: stopping; press Ctrl-C again to leave at once\n");
+      },
+    );
+  } finally {
+    progress.end();
+    removeEmptyFiles();
+  }
+}
+
+async function measureAndReport(
+  ids: readonly number[],
+  options: RunOptions,
+  run: {
+    readonly files: readonly ReportFile[];
+    readonly progress: Progress;
+    readonly signal: AbortSignal;
+  },
+): Promise<0 | 1> {
+  const { files, progress, signal } = run;
+  const server = await findServer({
+    dsn: options.dsn,
+    settings: labServerSettings,
+    signal,
+    onProgress: (step) => progress.update(step),
+  });
+  const report = await runLab({
+    ids,
+    quick: options.quick === true,
+    server: { ...server, kind: server.kind === "given" ? "external" : "embedded" },
+    signal,
+    onProgress: ({ arm, note, scenario, fraction }) => {
+      const where = scenario === 0 ? "calibration" : `scenario ${scenario}`;
+      const what = [where, arm, note].filter((part) => part !== "").join(": ");
+      progress.update(what, fraction);
+    },
+  }).finally(() => server.stop());
+  progress.end();
+  // First what cannot fail for want of space: then an hour's work is not lost to a full disk.
+  if (options.json === "-") process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+  else printTable(report);
+  const writers = { "--json": writeJson, "--html": writeHtml };
+  for (const file of files) {
+    await writeReportFile(file, (path) => writers[file.option](report, path));
+  }
+  signal.throwIfAborted();
+  return report.scenarios.some((scenario) => scenario.forebay.verdict === "fail") ? 1 : 0;
+}
+
+function scenarioIds(given: readonly string[]): number[] {
+  const known = listScenarios().map((scenario) => scenario.id);
+  for (const text of given) {
+    if (/^\d+$/.test(text) && known.includes(Number(text))) continue;
+    throw new CliError(
+      "SCENARIO_UNKNOWN",
+      `there is no scenario ${text}`,
+      "See `forebay lab list`.",
+    );
+  }
+  return given.length === 0 ? known : [...new Set(given.map(Number))];
+}
+
+function reportFiles({ json, html }: RunOptions): ReportFile[] {
+  const files: ReportFile[] = [];
+  if (json !== undefined && json !== "-") files.push({ file: json, option: "--json" });
+  if (html !== undefined) files.push({ file: html, option: "--html" });
+  if (json !== undefined && json === html) {
+    throw new CliError(
+      "USAGE",
+      "--json and --html name the same file",
+      "Give each a file of its own.",
+    );
+  }
+  return files;
+}

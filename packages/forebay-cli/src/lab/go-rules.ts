@@ -1,0 +1,136 @@
+// A model of database/sql's own pool, over the same driver connections: the baseline of scenarios whose claim is about that pool.
+// Only the rules that the guide's claims rest on. What sets it apart from Forebay's pool: each caller that finds no idle connection below the
+// limit dials for itself and waits for that dial, whatever comes free meanwhile; and an error of the dial is its own.
+
+import type { Connector, DriverConn } from "forebay/driver";
+import type { LabRandom } from "./random.ts";
+
+/** The two limits of the model. `Infinity` is database/sql's 0. */
+export interface GoRulesLimits {
+  readonly maxOpenConns: number;
+  readonly maxIdleConns: number;
+}
+
+/** What has happened, and what is. */
+export interface GoRulesStats {
+  readonly openConnections: number;
+  readonly inUse: number;
+  readonly waitCount: number;
+  readonly maxIdleClosed: number;
+  readonly dialCount: number;
+  readonly dialErrorCount: number;
+}
+
+/**
+ * database/sql's rules, as its source has them: the connection used last is taken first; a caller that must wait for the
+ * limit is served in random order; a connection comes back to a waiter, or to the idle ones if fewer than
+ * maxIdleConns are idle, or is closed.
+ */
+export class GoRulesPool {
+  readonly #connector: Connector;
+  readonly #limits: GoRulesLimits;
+  readonly #random: LabRandom;
+  readonly #idle: DriverConn[] = [];
+  readonly #lost = new WeakSet<DriverConn>();
+  readonly #waiters: ((conn: DriverConn | undefined) => void)[] = [];
+  readonly #closing = new Set<Promise<void>>();
+  #open = 0;
+  #waitCount = 0;
+  #maxIdleClosed = 0;
+  #dialCount = 0;
+  #dialErrorCount = 0;
+
+  constructor(connector: Connector, limits: GoRulesLimits, random: LabRandom) {
+    this.#connector = connector;
+    this.#limits = limits;
+    this.#random = random;
+  }
+
+  /** Runs `use` with a connection. Rejects with the dial's error, or as `use` does. */
+  async withConn<T>(use: (conn: DriverConn) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const conn = await this.#acquire(signal);
+    try {
+      return await use(conn);
+    } finally {
+      this.#release(conn);
+    }
+  }
+
+  stats(): GoRulesStats {
+    return {
+      openConnections: this.#open,
+      inUse: this.#open - this.#idle.length,
+      waitCount: this.#waitCount,
+      maxIdleClosed: this.#maxIdleClosed,
+      dialCount: this.#dialCount,
+      dialErrorCount: this.#dialErrorCount,
+    };
+  }
+
+  /** Closes the idle connections and resolves when they are gone. Call it when nobody holds one any more. */
+  async close(): Promise<void> {
+    for (const conn of this.#idle.splice(0)) this.#shut(conn);
+    while (this.#closing.size > 0) await Promise.all(this.#closing);
+    await this.#connector.close?.();
+  }
+
+  async #acquire(signal: AbortSignal): Promise<DriverConn> {
+    for (let conn = this.#idle.pop(); conn !== undefined; conn = this.#idle.pop()) {
+      if (!this.#lost.has(conn)) return conn;
+      this.#shut(conn);
+    }
+    if (this.#open < this.#limits.maxOpenConns) return this.#dial(signal);
+    this.#waitCount++;
+    const conn = await new Promise<DriverConn | undefined>((grant) => this.#waiters.push(grant));
+    return conn ?? this.#acquire(signal);
+  }
+
+  async #dial(signal: AbortSignal): Promise<DriverConn> {
+    this.#open++;
+    try {
+      const made: { conn?: DriverConn } = {};
+      const conn = await this.#connector.connect({
+        signal,
+        onLost: () => {
+          if (made.conn !== undefined) this.#lost.add(made.conn);
+        },
+      });
+      made.conn = conn;
+      this.#dialCount++;
+      return conn;
+    } catch (error) {
+      this.#open--;
+      this.#dialErrorCount++;
+      this.#takeWaiter()?.(undefined);
+      throw error;
+    }
+  }
+
+  #release(conn: DriverConn): void {
+    const usable = !this.#lost.has(conn) && (conn.isValid?.() ?? true);
+    const waiter = usable ? this.#takeWaiter() : undefined;
+    if (waiter !== undefined) waiter(conn);
+    else if (usable && this.#idle.length < this.#limits.maxIdleConns) this.#idle.push(conn);
+    else {
+      if (usable) this.#maxIdleClosed++;
+      this.#shut(conn);
+    }
+  }
+
+  #takeWaiter(): ((conn: DriverConn | undefined) => void) | undefined {
+    if (this.#waiters.length === 0) return undefined;
+    const at = Math.floor(this.#random.next() * this.#waiters.length);
+    return this.#waiters.splice(at, 1)[0];
+  }
+
+  #shut(conn: DriverConn): void {
+    const count = (): void => {
+      this.#open--;
+      this.#closing.delete(gone);
+      this.#takeWaiter()?.(undefined);
+    };
+    // As the driver's contract has it, a close that fails counts as closed.
+    const gone = Promise.resolve(conn.close()).then(count, count);
+    this.#closing.add(gone);
+  }
+}

@@ -1,0 +1,53 @@
+// How this process fared over the arms of a scenario: a client that is busy itself measures itself.
+
+import type { LoopWatch } from "./machine.ts";
+
+/** What one arm took of this process. */
+export interface ArmLap {
+  readonly utilisation: number;
+  readonly delayP99Ms: number;
+  /** CPU time of this process, in milliseconds. */
+  readonly clientCpuMs: number;
+}
+
+/** Above this, the client is the bottleneck, and fine comparisons say nothing. */
+export const LOOP_BUSY_RATIO: number = 0.9;
+
+/** Gathers the laps of a scenario. */
+export class LoopLog {
+  readonly #watch: LoopWatch;
+  #utilisation = 0;
+  #delayP99Ms = 0;
+
+  constructor(watch: LoopWatch) {
+    this.#watch = watch;
+  }
+
+  /** Begins an arm: what went before belongs to none. */
+  begin(): void {
+    this.#watch.lap();
+  }
+
+  /**
+   * Ends an arm. `effect` leaves it out of the conditions: for arms in which a busy event loop is what is to be shown, or
+   * that are closed loops meant to drive it to the limit.
+   */
+  end(counts: "counts" | "effect" = "counts"): ArmLap {
+    const lap = this.#watch.lap();
+    if (counts === "counts") {
+      this.#utilisation = Math.max(this.#utilisation, lap.utilisation);
+      this.#delayP99Ms = Math.max(this.#delayP99Ms, lap.delayP99Ms);
+    }
+    return lap;
+  }
+
+  /** The busiest arm that counts. */
+  get utilisation(): number {
+    return this.#utilisation;
+  }
+
+  /** The worst 99th percentile of the event loop's lateness over the arms that count. */
+  get delayP99Ms(): number {
+    return this.#delayP99Ms;
+  }
+}

@@ -1,0 +1,117 @@
+// The machine and this process: what they are, and how busy. Reads /proc where there is one; elsewhere the figures that need it
+// are left out, never guessed.
+
+import { readdir, readFile } from "node:fs/promises";
+import { availableParallelism, cpus, loadavg, platform, release, totalmem } from "node:os";
+import { type IntervalHistogram, monitorEventLoopDelay, performance } from "node:perf_hooks";
+
+/** What the run took place on. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly os: string;
+  readonly node: string;
+  /** Load average over the minute before the run; absent on Windows. */
+  readonly loadAverage?: number;
+}
+
+/** Describes this machine. */
+export function describeMachine(): Machine {
+  const load = loadavg()[0] ?? 0;
+  return {
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    os: `${platform()} ${release()}`,
+    node: process.version,
+    ...(platform() === "win32" ? {} : { loadAverage: Math.round(load * 100) / 100 }),
+  };
+}
+
+/** CPU time of the whole machine, in clock ticks. */
+export interface CpuTicks {
+  readonly total: number;
+  readonly steal: number;
+}
+
+/** The machine's CPU time so far; undefined where /proc/stat does not tell. */
+export async function readCpuTicks(): Promise<CpuTicks | undefined> {
+  const text = await readProc("/proc/stat");
+  const fields = text?.split("\n", 1)[0]?.trim().split(/\s+/).slice(1, 9).map(Number);
+  if (fields === undefined || fields.length < 8) return undefined;
+  return { total: fields.reduce((sum, ticks) => sum + ticks, 0), steal: fields[7] ?? 0 };
+}
+
+/** Share of CPU time that the host gave to others between two readings. */
+export function stealRatio(before?: CpuTicks, after?: CpuTicks): number | undefined {
+  if (before === undefined || after === undefined) return undefined;
+  const total = after.total - before.total;
+  return total <= 0 ? 0 : (after.steal - before.steal) / total;
+}
+
+const TICK_MS = 10;
+
+/**
+ * CPU time in milliseconds of a process, of its children that have ended, and of those that live: of a PostgreSQL server when
+ * `pid` is its main process. undefined where /proc does not tell. Steps of 10 ms for each process.
+ */
+export async function readTreeCpuMs(pid: number): Promise<number | undefined> {
+  const parent = await readStat(pid);
+  if (parent === undefined) return undefined;
+  let ticks = parent.own + parent.ended;
+  const entries = await readdir("/proc").catch(() => []);
+  const children = entries.filter((name) => /^\d+$/.test(name)).map(Number);
+  for (const stat of await Promise.all(children.map(readStat))) {
+    if (stat?.parentPid === pid) ticks += stat.own + stat.ended;
+  }
+  return ticks * TICK_MS;
+}
+
+/** The parent of a process on this machine; undefined where /proc does not tell. */
+export async function parentPid(pid: number): Promise<number | undefined> {
+  return (await readStat(pid))?.parentPid;
+}
+
+async function readStat(
+  pid: number,
+): Promise<{ parentPid: number; own: number; ended: number } | undefined> {
+  const text = await readProc(`/proc/${pid}/stat`);
+  // The name, in parentheses, may hold spaces: the fields are counted from its end.
+  const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");
+  if (fields === undefined || fields.length < 15) return undefined;
+  const field = (at: number): number => Number(fields[at] ?? 0);
+  return { parentPid: field(1), own: field(11) + field(12), ended: field(13) + field(14) };
+}
+
+async function readProc(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch(() => undefined);
+}
+
+/** Watches this process's event loop while an arm runs. */
+export class LoopWatch {
+  readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: 1 });
+  #begun = performance.eventLoopUtilization();
+  #cpu = process.cpuUsage();
+
+  constructor() {
+    this.#delay.enable();
+  }
+
+  /** What was seen since the start or the last call. */
+  lap(): { utilisation: number; delayP99Ms: number; clientCpuMs: number } {
+    const utilisation = performance.eventLoopUtilization(this.#begun).utilization;
+    const cpu = process.cpuUsage(this.#cpu);
+    // The monitor's own period of 1 ms is part of what it records.
+    const delayP99Ms =
+      this.#delay.count === 0 ? 0 : Math.max(0, this.#delay.percentile(99) / 1e6 - 1);
+    this.#begun = performance.eventLoopUtilization();
+    this.#cpu = process.cpuUsage();
+    this.#delay.reset();
+    return { utilisation, delayP99Ms, clientCpuMs: (cpu.user + cpu.system) / 1000 };
+  }
+
+  stop(): void {
+    this.#delay.disable();
+  }
+}

@@ -1,0 +1,202 @@
+// The pools that the arms of a scenario use, behind one face: Forebay's, and the model of database/sql's. Keeps track of what is open,
+// so that every way out of a run closes it.
+
+import { type DB, openDB } from "forebay";
+import type { DriverConn } from "forebay/driver";
+import { postgres } from "forebay/postgres";
+import { type GoRulesLimits, GoRulesPool } from "./go-rules.ts";
+import type { LabRandom } from "./random.ts";
+
+/** What a request does with its connection. */
+export interface ArmConn {
+  query(
+    sql: string,
+    args: readonly unknown[],
+    options: { readonly signal: AbortSignal },
+  ): Promise<{ readonly rows: readonly unknown[] }>;
+}
+
+/** Counters that both kinds of pool have. */
+export interface ArmStats {
+  readonly openConnections: number;
+  /** Connections in somebody's hands. */
+  readonly leased: number;
+  readonly waitCount: number;
+  readonly maxIdleClosed: number;
+  readonly dialCount: number;
+  readonly dialErrorCount: number;
+}
+
+/** A pool as an arm sees it. */
+export interface ArmPool {
+  /** The name under which its connections show in pg_stat_activity. */
+  readonly applicationName: string;
+  use<T>(run: (conn: ArmConn) => Promise<T>, signal: AbortSignal): Promise<T>;
+  stats(): ArmStats;
+  close(): Promise<void>;
+}
+
+/** The pool options that arms set. */
+export interface ArmPoolOptions {
+  readonly maxOpenConns: number;
+  readonly maxIdleConns: number;
+  /** How long a request waits for a connection. @defaultValue `Infinity` */
+  readonly acquireTimeoutMs?: number;
+}
+
+const APPLICATION = "forebay-lab";
+
+/** Opens the pools of a run, and closes those that are left. */
+export class LabPools {
+  readonly #url: string;
+  readonly #random: LabRandom;
+  readonly #open = new Set<{ close(): Promise<void> }>();
+  #opened = 0;
+  #watcher: DB | undefined;
+
+  constructor(url: string, random: LabRandom) {
+    this.#url = url;
+    this.#random = random;
+  }
+
+  /** A pool of one connection for looking at the server and for setting up; never for load. */
+  get watcher(): DB {
+    this.#watcher ??= openDB(postgres(this.#urlFor(`${APPLICATION}-watcher`)), {
+      maxOpenConns: 1,
+      connMaxLifetimeMs: Infinity,
+      connMaxIdleTimeMs: Infinity,
+    });
+    return this.#watcher;
+  }
+
+  /** A `DB` of its own. The caller closes it, or `closeAll` does. */
+  openDb(options: ArmPoolOptions): DB {
+    const db = openDB(postgres(this.#urlFor(this.#nextName())), {
+      acquireTimeoutMs: Infinity,
+      connMaxLifetimeMs: Infinity,
+      connMaxIdleTimeMs: Infinity,
+      ...options,
+    });
+    this.#track(db);
+    return db;
+  }
+
+  /** Forebay's pool, as an arm. */
+  openForebay(options: ArmPoolOptions): ArmPool {
+    const applicationName = this.#nextName();
+    const db = openDB(postgres(this.#urlFor(applicationName)), {
+      acquireTimeoutMs: Infinity,
+      connMaxLifetimeMs: Infinity,
+      connMaxIdleTimeMs: Infinity,
+      ...options,
+    });
+    const arm: ArmPool = {
+      applicationName,
+      use: (run, signal) => db.withConn(run, { signal }),
+      stats: () => {
+        const stats = db.stats();
+        return {
+          openConnections: stats.openConnections,
+          leased: stats.pool.leased,
+          waitCount: stats.waitCount,
+          maxIdleClosed: stats.maxIdleClosed,
+          dialCount: stats.pool.dialCount,
+          dialErrorCount: stats.pool.dialErrorCount,
+        };
+      },
+      close: async () => {
+        this.#open.delete(arm);
+        await db.close();
+      },
+    };
+    this.#open.add(arm);
+    return arm;
+  }
+
+  /** The model of database/sql's pool, as an arm. */
+  openGoRules(limits: GoRulesLimits): ArmPool {
+    const applicationName = this.#nextName();
+    const pool = new GoRulesPool(postgres(this.#urlFor(applicationName)), limits, this.#random);
+    const arm: ArmPool = {
+      applicationName,
+      use: (run, signal) => pool.withConn(run, signal),
+      stats: () => {
+        const { inUse, ...stats } = pool.stats();
+        return { ...stats, leased: inUse };
+      },
+      close: async () => {
+        this.#open.delete(arm);
+        await pool.close();
+      },
+    };
+    this.#open.add(arm);
+    return arm;
+  }
+
+  /** One connection without a pool, to time a dial. The caller closes it. */
+  dial(signal: AbortSignal): Promise<DriverConn> {
+    const connector = postgres(this.#urlFor(`${APPLICATION}-dial`));
+    return connector.connect({ signal, onLost: () => undefined });
+  }
+
+  /** Closes everything but the watcher. */
+  async closeArms(): Promise<void> {
+    await Promise.allSettled([...this.#open].map((pool) => pool.close()));
+    this.#open.clear();
+  }
+
+  /** Closes everything. */
+  async closeAll(): Promise<void> {
+    await this.closeArms();
+    await this.#watcher?.close();
+  }
+
+  #track(db: DB): void {
+    const entry = { close: () => db.close() };
+    this.#open.add(entry);
+  }
+
+  #nextName(): string {
+    this.#opened++;
+    return `${APPLICATION}-${this.#opened}`;
+  }
+
+  #urlFor(applicationName: string): string {
+    const url = new URL(this.#url);
+    url.searchParams.set("application_name", applicationName);
+    return url.href;
+  }
+}
+
+/**
+ * Opens `count` connections at once and runs `sql` on each, so that what follows meets warm connections. The connections
+ * are held until all are there.
+ */
+export async function warmUp(
+  pool: ArmPool,
+  count: number,
+  sql: string,
+  args: readonly unknown[],
+  signal: AbortSignal,
+): Promise<void> {
+  let held = 0;
+  let release: () => void = () => undefined;
+  const all = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const one = (): Promise<void> =>
+    pool.use(async (conn) => {
+      if (++held === count) release();
+      await all;
+      await conn.query(sql, args, { signal });
+    }, signal);
+  const ends = Array.from({ length: count }, () =>
+    one().catch((error: unknown) => {
+      release();
+      throw error;
+    }),
+  );
+  for (const end of await Promise.allSettled(ends)) {
+    if (end.status === "rejected") throw end.reason;
+  }
+}

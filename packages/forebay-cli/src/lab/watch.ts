@@ -1,0 +1,38 @@
+// Looks at the server while an arm runs: how many backends an arm has, through the watcher's own connection.
+
+import type { DB } from "forebay";
+import { type LabClock, pause } from "./clock.ts";
+
+/** What was seen of an arm's backends. */
+export interface BackendWatch {
+  /** [milliseconds from the start, backends]. */
+  readonly points: readonly (readonly [number, number])[];
+  readonly peak: number;
+}
+
+/**
+ * Counts the backends named `applicationName` every `everyMs` until `until` is settled. Never rejects because of `until`;
+ * rejects when the server cannot be asked.
+ */
+export async function watchBackends(
+  watcher: DB,
+  clock: LabClock,
+  options: { readonly applicationName: string; readonly everyMs: number },
+  until: Promise<unknown>,
+): Promise<BackendWatch> {
+  const over = new AbortController();
+  const stop = (): void => over.abort();
+  void until.then(stop, stop);
+  const points: [number, number][] = [];
+  const startedAtMs = clock.nowMs();
+  for (;;) {
+    const { rows } = await watcher.query<{ count: number }>(
+      "SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = $1",
+      [options.applicationName],
+    );
+    points.push([clock.nowMs() - startedAtMs, rows[0]?.count ?? 0]);
+    if (over.signal.aborted) break;
+    await pause(clock, options.everyMs, over.signal).catch(() => undefined);
+  }
+  return { points, peak: Math.max(...points.map(([, count]) => count)) };
+}

@@ -1,0 +1,59 @@
+// The pause between dials while the server refuses them.
+
+import type { MonotonicMs } from "../base/clock.ts";
+import type { Random } from "../base/random.ts";
+
+/** The first pause is about this long; each further one twice as long. */
+export const BACKOFF_FIRST_MS: number = 50;
+
+/** No pause is longer than this. */
+export const BACKOFF_MAX_MS: number = 5000;
+
+/**
+ * Counts rounds of failed dials and says when the next may begin. Dials that were under way at the same time fail as
+ * one round. The pause is drawn from the upper half of its range, so that instances which lost the same server do not
+ * come back in step.
+ */
+export class DialBackoff {
+  readonly #random: Random;
+  #rounds = 0;
+  #failedAtMs = -Infinity;
+  #untilMs = -Infinity;
+  #lastError: unknown;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** Whether the last dial to end has failed. */
+  get isFailing(): boolean {
+    return this.#rounds > 0;
+  }
+
+  /** No dial may begin before this; in the past where none failed. */
+  get untilMs(): number {
+    return this.#untilMs;
+  }
+
+  /** Why the last dial failed; `undefined` since one has succeeded. */
+  get lastError(): unknown {
+    return this.#lastError;
+  }
+
+  /** A dial that began at `dialedAtMs` has failed. */
+  noteFailure(dialedAtMs: MonotonicMs, error: unknown, nowMs: MonotonicMs): void {
+    this.#lastError = error;
+    if (dialedAtMs < this.#failedAtMs) return;
+    this.#rounds += 1;
+    this.#failedAtMs = nowMs;
+    const pauseMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (this.#rounds - 1));
+    this.#untilMs = nowMs + pauseMs * (0.5 + 0.5 * this.#random.next());
+  }
+
+  /** A dial has succeeded. */
+  reset(): void {
+    this.#rounds = 0;
+    this.#untilMs = -Infinity;
+    this.#lastError = undefined;
+  }
+}

@@ -1,0 +1,108 @@
+// Runs the dials that the core asks for: several at once, each with a limit of time, each told when nobody wants it any
+// more. However a connector behaves, every dial is reported to have ended exactly once.
+
+import type { Timer } from "../base/clock.ts";
+import { ForebayError } from "../base/errors.ts";
+import type { Connector, PooledConn } from "../driver/driver.ts";
+import type { PoolSettings } from "./options.ts";
+import type { Slot } from "./state.ts";
+
+/** Whom the dialer tells how dials end, and what becomes of their connections. */
+export interface DialEvents<C extends PooledConn> {
+  dialed(slot: Slot<C>, conn: C): void;
+  failed(slot: Slot<C>, error: unknown, mayRetry: boolean): void;
+  lost(slot: Slot<C>, reason: unknown): void;
+}
+
+interface Dial {
+  readonly controller: AbortController;
+  timer: Timer;
+}
+
+/** The dials of one pool. */
+export class Dialer<C extends PooledConn> {
+  readonly #connector: Connector<C>;
+  readonly #settings: PoolSettings;
+  readonly #events: DialEvents<C>;
+  /** The dials under way. One that is not in here has ended, as far as the pool is concerned. */
+  readonly #dials = new Map<Slot<C>, Dial>();
+
+  constructor(connector: Connector<C>, settings: PoolSettings, events: DialEvents<C>) {
+    this.#connector = connector;
+    this.#settings = settings;
+    this.#events = events;
+  }
+
+  /** Begins a dial. It ends in `dialed` or `failed`, never before this has returned. */
+  dial(slot: Slot<C>): void {
+    const { dialTimeoutMs, clock } = this.#settings;
+    const timer = clock.setTimer(dialTimeoutMs, () =>
+      this.abort(slot, timeoutError(this.#connector.name, dialTimeoutMs)),
+    );
+    timer.keepAlive(false);
+    this.#dials.set(slot, { controller: new AbortController(), timer });
+    void this.#connect(slot);
+  }
+
+  /** Tells the connector to stop, with the reason. If it does not within closeTimeoutMs, the dial counts as failed. */
+  abort(slot: Slot<C>, reason: Error): void {
+    const dial = this.#dials.get(slot);
+    if (dial === undefined || dial.controller.signal.aborted) return;
+    dial.timer.cancel();
+    dial.timer = this.#settings.clock.setTimer(this.#settings.closeTimeoutMs, () => {
+      if (this.#end(slot)) this.#events.failed(slot, reason, true);
+    });
+    dial.controller.abort(reason);
+  }
+
+  async #connect(slot: Slot<C>): Promise<void> {
+    const dial = this.#dials.get(slot);
+    if (dial === undefined) return;
+    const { signal } = dial.controller;
+    let conn: C;
+    try {
+      conn = await this.#connector.connect({
+        signal,
+        onLost: (reason) => this.#events.lost(slot, reason),
+      });
+    } catch (error) {
+      if (this.#end(slot))
+        this.#events.failed(slot, error, signal.aborted || this.#mayRetry(error));
+      return;
+    }
+    if (this.#end(slot)) this.#events.dialed(slot, conn);
+    else await this.#closeLate(conn);
+  }
+
+  /** A dial that had been given up has given a connection after all. */
+  async #closeLate(conn: C): Promise<void> {
+    try {
+      await conn.close();
+    } catch (error) {
+      this.#settings.onBackgroundError(error, "close");
+    }
+  }
+
+  #mayRetry(error: unknown): boolean {
+    try {
+      return this.#connector.shouldRetryConnect?.(error) ?? true;
+    } catch {
+      return true;
+    }
+  }
+
+  /** Notes the end of a dial; false when it had ended already. */
+  #end(slot: Slot<C>): boolean {
+    this.#dials.get(slot)?.timer.cancel();
+    return this.#dials.delete(slot);
+  }
+}
+
+function timeoutError(name: string, dialTimeoutMs: number): ForebayError {
+  return new ForebayError(
+    "operating",
+    "CONNECT_TIMEOUT",
+    `${name}: no connection was made within ${dialTimeoutMs}ms. Check the address, the network and the server's load`,
+    { retryable: true },
+  );
+}

@@ -1,0 +1,111 @@
+// The errors of the pool: each says what happened, after how long, in what state, probably why, and what to do next.
+
+import { ForebayError, type OperatingErrorCode } from "../base/errors.ts";
+import type { PoolStats } from "./stats.ts";
+
+/** What an acquire was waiting for when it failed: a connection to come back, or one to be opened. */
+export type PoolErrorPhase = "wait" | "connect";
+
+/** The pool's part of an error. */
+export interface PoolErrorDetails {
+  readonly phase: PoolErrorPhase;
+  readonly waitedMs: number;
+  readonly stats: PoolStats;
+  /** How long the longest-held connection has been held; `undefined` when none is. */
+  readonly oldestLeaseMs: number | undefined;
+  /** Why the last dial failed; `undefined` when it did not. */
+  readonly lastDialError: unknown;
+}
+
+/** An acquire failed. Nothing of the caller's work was sent, so it is always `retryable`. */
+export class PoolError extends ForebayError {
+  declare readonly code: PoolErrorCode;
+  readonly phase: PoolErrorPhase;
+  /** How long the acquire had waited. */
+  readonly waitedMs: number;
+  /** The pool's name. */
+  readonly pool: string;
+  /** The pool at that moment. */
+  readonly stats: PoolStats;
+  /** How long the longest-held connection had been held; `undefined` when none was. */
+  readonly oldestLeaseMs: number | undefined;
+
+  constructor(code: PoolErrorCode, details: PoolErrorDetails) {
+    super("operating", code, message(code, details), {
+      retryable: true,
+      cause: details.lastDialError,
+    });
+    this.name = "PoolError";
+    this.phase = details.phase;
+    this.waitedMs = details.waitedMs;
+    this.pool = details.stats.pool.name;
+    this.oldestLeaseMs = details.oldestLeaseMs;
+    // A snapshot belongs to the error, not to every log line that prints it.
+    this.stats = details.stats;
+    Object.defineProperty(this, "stats", { enumerable: false });
+  }
+}
+
+/** Codes of a `PoolError`. */
+export type PoolErrorCode = Extract<
+  OperatingErrorCode,
+  "POOL_TIMEOUT" | "POOL_CLOSED" | "POOL_QUEUE_FULL" | "CONNECT_FAILED"
+>;
+
+function message(code: PoolErrorCode, details: PoolErrorDetails): string {
+  const { stats } = details;
+  const { pool } = stats;
+  const state =
+    `max ${stats.maxOpenConnections}: ${pool.leased} in use, ${stats.idle} idle, ` +
+    `${pool.dialing} connecting, ${pool.closing} closing; ${pool.waiting} waiting`;
+  switch (code) {
+    case "POOL_TIMEOUT":
+      return `${pool.name}: no connection after ${ms(details.waitedMs)} (${state}). ${timeoutAdvice(details)}`;
+    case "POOL_QUEUE_FULL":
+      return (
+        `${pool.name}: too many are waiting for a connection (${state}). ${heldAdvice(details)} ` +
+        "Shed load, or raise maxWaiters"
+      );
+    case "POOL_CLOSED":
+      return `${pool.name}: the pool is closed. Stop using it before close() is called`;
+    case "CONNECT_FAILED":
+      return (
+        `${pool.name}: cannot connect after ${ms(details.waitedMs)} (${state}): ` +
+        `${reasonOf(details.lastDialError)}. Trying again will not help: mend the connection settings`
+      );
+    default:
+      return code satisfies never;
+  }
+}
+
+function timeoutAdvice(details: PoolErrorDetails): string {
+  if (details.lastDialError !== undefined) {
+    return (
+      `The server cannot be reached: ${reasonOf(details.lastDialError)}. ` +
+      "See `cause`; the pool goes on trying in the background"
+    );
+  }
+  if (details.phase === "connect") {
+    return "Opening a connection takes longer than that. Look at the network and the server's load";
+  }
+  return heldAdvice(details);
+}
+
+function heldAdvice(details: PoolErrorDetails): string {
+  const oldest =
+    details.oldestLeaseMs === undefined
+      ? ""
+      : `; the longest-held one has been out for ${ms(details.oldestLeaseMs)}`;
+  return (
+    `All connections are in use${oldest}. ` +
+    "Look for a missing release or a long transaction before raising maxOpenConns"
+  );
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function ms(value: number): string {
+  return `${Math.round(value)}ms`;
+}

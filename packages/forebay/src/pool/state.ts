@@ -1,0 +1,168 @@
+// The pool's records: a Slot for each physical connection, a Waiter for each acquire that waits; the legal moves of
+// each, and the one function that makes them. Which list a slot is in is its state: there is no second count to drift.
+
+import { assert } from "../base/assert.ts";
+import type { MonotonicMs } from "../base/clock.ts";
+import { type Linked, LinkedList } from "../base/linked-list.ts";
+import type { PooledConn } from "../driver/driver.ts";
+
+/**
+ * Where a slot is in its life. ARCHITECTURE.md has the table.
+ *
+ * `connecting` a dial is under way · `idle` free, and being watched for loss · `leased` somebody has it ·
+ * `checking` given back, its session being made fit · `closing` never to be used again, not yet gone · `closed` gone,
+ * and counted no more.
+ */
+export type SlotKind = "connecting" | "idle" | "leased" | "checking" | "closing" | "closed";
+
+/**
+ * Why a connection is never used again.
+ *
+ * `lifetime` older than connMaxLifetimeMs · `idle-time` idle for longer than connMaxIdleTimeMs · `idle-limit` more
+ * idle than maxIdleConns · `open-limit` more open than maxOpenConns, after that was lowered · `lost` the server or the
+ * network ended it · `bad` the driver calls it invalid · `reset-failed` its session could not be made fit ·
+ * `discarded` its holder gave it up · `suspect` closed on suspicion after others proved dead · `draining` the pool closes.
+ */
+export type RetireReason =
+  | "lifetime"
+  | "idle-time"
+  | "idle-limit"
+  | "open-limit"
+  | "lost"
+  | "bad"
+  | "reset-failed"
+  | "discarded"
+  | "suspect"
+  | "draining";
+
+/** Every retire reason, in the order in which statistics list them. */
+export const RETIRE_REASONS: readonly RetireReason[] = [
+  "lifetime",
+  "idle-time",
+  "idle-limit",
+  "open-limit",
+  "lost",
+  "bad",
+  "reset-failed",
+  "discarded",
+  "suspect",
+  "draining",
+];
+
+const SLOT_MOVES: Readonly<Record<SlotKind, readonly SlotKind[]>> = {
+  connecting: ["idle", "leased", "closing", "closed"],
+  idle: ["leased", "closing"],
+  leased: ["leased", "idle", "checking", "closing"],
+  checking: ["leased", "idle", "closing"],
+  closing: ["closed"],
+  closed: [],
+};
+
+/** The pool's record of one physical connection. Written by the core alone. */
+export class Slot<C extends PooledConn> implements Linked<Slot<C>> {
+  readonly id: number;
+  /** When the dial began. */
+  readonly dialedAtMs: MonotonicMs;
+  /** Drawn once from [0, 1): how much of the lifetime jitter this connection gets. */
+  readonly jitterRatio: number;
+  kind: SlotKind = "connecting";
+  /** Valid from the end of `connecting` to the end of `closing`. */
+  conn: C | undefined;
+  /** When the dial ended. Valid with `conn`. */
+  openedAtMs: MonotonicMs;
+  /** When it last became idle. Valid while idle. */
+  idleSinceMs: MonotonicMs;
+  /** When it was last granted. Valid while leased. */
+  leasedAtMs: MonotonicMs;
+  /** Counts grants; a lease is the current one if it has this number and the slot is leased. */
+  generation = 0;
+  /** Set when the driver said that the connection is lost. */
+  lost: { readonly reason: unknown } | undefined;
+
+  list: LinkedList<Slot<C>> | undefined;
+  previous: Slot<C> | undefined;
+  next: Slot<C> | undefined;
+
+  constructor(id: number, nowMs: MonotonicMs, jitterRatio: number) {
+    this.id = id;
+    this.dialedAtMs = nowMs;
+    this.openedAtMs = nowMs;
+    this.idleSinceMs = nowMs;
+    this.leasedAtMs = nowMs;
+    this.jitterRatio = jitterRatio;
+  }
+}
+
+/** All slots of a pool, each in the list of its kind; in every list, the one that came first is at the head. */
+export class SlotLists<C extends PooledConn> {
+  readonly connecting: LinkedList<Slot<C>> = new LinkedList();
+  readonly idle: LinkedList<Slot<C>> = new LinkedList();
+  readonly leased: LinkedList<Slot<C>> = new LinkedList();
+  readonly checking: LinkedList<Slot<C>> = new LinkedList();
+  readonly closing: LinkedList<Slot<C>> = new LinkedList();
+
+  /** Slots that count against maxOpenConns: all but the closed. O(1). */
+  get open(): number {
+    return (
+      this.connecting.size +
+      this.idle.size +
+      this.leased.size +
+      this.checking.size +
+      this.closing.size
+    );
+  }
+
+  /** Takes a new slot into account. */
+  add(slot: Slot<C>): void {
+    assert(slot.kind === "connecting", "slot: a new one is connecting");
+    this.connecting.append(slot);
+  }
+
+  /** Moves a slot to another state. The only function that writes `slot.kind`. */
+  move(slot: Slot<C>, to: SlotKind): void {
+    const from = slot.kind;
+    assert(from !== "closed" && SLOT_MOVES[from].includes(to), `slot: ${from} to ${to}`);
+    this[from].remove(slot);
+    slot.kind = to;
+    if (to !== "closed") this[to].append(slot);
+  }
+}
+
+/** Where an acquire that could not be served at once is in its life. Every kind but `queued` is an end. */
+export type WaiterKind = "queued" | "granted" | "timed-out" | "aborted" | "rejected";
+
+/** An acquire that waits. Written by the core alone; `resolve` and `reject` are the shell's, and the core never calls them. */
+export class Waiter<L> implements Linked<Waiter<L>> {
+  readonly enqueuedAtMs: MonotonicMs;
+  /** When it is given up; `Infinity` for never. */
+  readonly deadlineAtMs: number;
+  readonly resolve: (lease: L) => void;
+  readonly reject: (reason: unknown) => void;
+  kind: WaiterKind = "queued";
+  /** Whether it waited for lack of a slot, which database/sql counts, or only for a dial, which it does not. */
+  atLimit = false;
+  /** Its place in the unordered queue. Valid while queued, and only for the waiter order `random`. */
+  place = -1;
+
+  list: LinkedList<Waiter<L>> | undefined;
+  previous: Waiter<L> | undefined;
+  next: Waiter<L> | undefined;
+
+  constructor(
+    nowMs: MonotonicMs,
+    deadlineAtMs: number,
+    resolve: (lease: L) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.enqueuedAtMs = nowMs;
+    this.deadlineAtMs = deadlineAtMs;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+}
+
+/**
+ * The pool's own life: `open` it works · `draining` it was told to close: nothing new, what is out may come back ·
+ * `closed` every slot is gone.
+ */
+export type PoolPhase = "open" | "draining" | "closed";

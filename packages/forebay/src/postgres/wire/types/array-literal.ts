@@ -1,0 +1,174 @@
+// The text format of arrays, read and written, and what is asked of an array in either format.
+
+import { type Decode, malformed, refusal } from "./codec.ts";
+import { isJsonParam } from "./json.ts";
+
+/** As many dimensions as a PostgreSQL array can have (`MAXDIM`). */
+export const DIMENSIONS_MAX = 6;
+
+const NEEDS_ESCAPE = /["\\]/g;
+
+/**
+ * The lengths of the dimensions of a nested array; none for an empty one. Throws `UsageError` unless every array at
+ * the same depth has the same length, as PostgreSQL's arrays have. What is not an array is an element.
+ */
+export function dimensionsOf(value: readonly unknown[], type: string): number[] {
+  const lengths: number[] = [];
+  for (let at: unknown = value; Array.isArray(at); at = at[0]) {
+    if (lengths.length === DIMENSIONS_MAX) {
+      throw refusal(value, type, `it has more than ${DIMENSIONS_MAX} dimensions`);
+    }
+    lengths.push(at.length);
+  }
+  if (lengths[0] === 0) return [];
+  if (!isRectangular(value, lengths, 0)) {
+    throw refusal(value, type, "arrays inside it differ in length or are empty");
+  }
+  return lengths;
+}
+
+function isRectangular(value: unknown, lengths: readonly number[], depth: number): boolean {
+  if (depth === lengths.length) return !Array.isArray(value);
+  if (!Array.isArray(value) || value.length === 0 || value.length !== lengths[depth]) return false;
+  for (let i = 0; i < value.length; i++) {
+    if (!isRectangular(value[i], lengths, depth + 1)) return false;
+  }
+  return true;
+}
+
+/** The literal of an array, as PostgreSQL's array input reads it; `elementText` is asked for what is not null. */
+export function arrayLiteral(
+  value: readonly unknown[],
+  type: string,
+  delimiter: "," | ";",
+  elementText: (element: unknown, type: string) => string,
+): string {
+  dimensionsOf(value, type);
+  const literalOf = (element: unknown): string => {
+    if (element === null || element === undefined) return "NULL";
+    if (Array.isArray(element)) return `{${Array.from(element, literalOf).join(delimiter)}}`;
+    if (
+      typeof element === "number" ||
+      typeof element === "bigint" ||
+      typeof element === "boolean"
+    ) {
+      return elementText(element, type);
+    }
+    const text = isJsonParam(element) ? element.text : elementText(element, type);
+    return `"${text.replace(NEEDS_ESCAPE, "\\$&")}"`;
+  };
+  return literalOf(value);
+}
+
+const BACKSLASH = 0x5c;
+const QUOTE = 0x22;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+const BOUNDS = 0x5b;
+const EQUALS = 0x3d;
+
+/** Reads one array literal as the server writes it; the elements with the decoder of their text format. */
+class LiteralReader {
+  readonly #bytes: Buffer;
+  readonly #end: number;
+  readonly #type: string;
+  readonly #delimiter: number;
+  readonly #element: Decode;
+  #at: number;
+
+  constructor(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    of: { type: string; delimiter: number; element: Decode },
+  ) {
+    this.#bytes = bytes;
+    this.#at = start;
+    this.#end = end;
+    this.#type = of.type;
+    this.#delimiter = of.delimiter;
+    this.#element = of.element;
+  }
+
+  read(): unknown[] {
+    if (this.#peek() === BOUNDS) {
+      while (this.#peek() !== EQUALS) this.#at++;
+      this.#at++;
+    }
+    const value = this.#array(1);
+    if (this.#at !== this.#end) throw this.#malformed();
+    return value;
+  }
+
+  #array(depth: number): unknown[] {
+    if (depth > DIMENSIONS_MAX || this.#peek() !== OPEN) throw this.#malformed();
+    this.#at++;
+    const items: unknown[] = [];
+    if (this.#peek() === CLOSE) {
+      this.#at++;
+      return items;
+    }
+    for (;;) {
+      items.push(this.#item(depth));
+      const after = this.#peek();
+      this.#at++;
+      if (after === CLOSE) return items;
+      if (after !== this.#delimiter) throw this.#malformed();
+    }
+  }
+
+  #item(depth: number): unknown {
+    const first = this.#peek();
+    if (first === OPEN) return this.#array(depth + 1);
+    return first === QUOTE ? this.#quoted() : this.#bare();
+  }
+
+  #bare(): unknown {
+    const start = this.#at;
+    for (let byte = this.#peek(); byte !== this.#delimiter && byte !== CLOSE; byte = this.#peek()) {
+      this.#at++;
+    }
+    if (this.#at === start) throw this.#malformed();
+    if (this.#at - start === 4 && this.#bytes.toString("latin1", start, this.#at) === "NULL") {
+      return null;
+    }
+    return this.#element(this.#bytes, start, this.#at);
+  }
+
+  #quoted(): unknown {
+    const start = ++this.#at;
+    let escapes = 0;
+    for (let byte = this.#peek(); byte !== QUOTE; byte = this.#peek()) {
+      if (byte === BACKSLASH) {
+        escapes++;
+        this.#at++;
+        this.#peek();
+      }
+      this.#at++;
+    }
+    const end = this.#at++;
+    if (escapes === 0) return this.#element(this.#bytes, start, end);
+    const plain = Buffer.allocUnsafe(end - start - escapes);
+    let length = 0;
+    for (let at = start; at < end; at++) {
+      if (this.#bytes[at] === BACKSLASH) at++;
+      plain[length++] = this.#bytes[at] ?? 0;
+    }
+    return this.#element(plain, 0, length);
+  }
+
+  #peek(): number {
+    if (this.#at >= this.#end) throw this.#malformed();
+    return this.#bytes[this.#at] ?? 0;
+  }
+
+  #malformed(): Error {
+    return malformed(this.#type, "text");
+  }
+}
+
+/** The decoder of the text format of arrays, from the one of their elements. The lower bounds are dropped. */
+export function arrayTextDecoder(type: string, delimiter: "," | ";", element: Decode): Decode {
+  const of = { type, delimiter: delimiter.charCodeAt(0), element };
+  return (bytes, start, end) => new LiteralReader(bytes, start, end, of).read();
+}

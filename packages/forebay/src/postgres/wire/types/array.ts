@@ -1,0 +1,136 @@
+// Arrays: nested JavaScript arrays, in both formats. A PostgreSQL array may begin at an index other than 1; a
+// JavaScript one cannot, and the bounds are dropped.
+
+import type { Writer } from "../proto/writer.ts";
+import { arrayLiteral, arrayTextDecoder, DIMENSIONS_MAX, dimensionsOf } from "./array-literal.ts";
+import { type Codec, type Decode, malformed, refusal } from "./codec.ts";
+import { looseElementText } from "./loose.ts";
+
+const HEADER_BYTES = 12;
+const DIMENSION_BYTES = 8;
+const LENGTH_BYTES = 4;
+
+/** What the elements of an array are. */
+interface Element {
+  readonly name: string;
+  readonly oid: number;
+  readonly codec: Codec;
+  readonly delimiter: "," | ";";
+}
+
+/** Where a reader of a binary array has got to. */
+interface Cursor {
+  readonly bytes: Buffer;
+  readonly end: number;
+  at: number;
+}
+
+/** The lengths of the dimensions. Each must be positive, and the elements must have room in what is left. */
+function readDimensions(cursor: Cursor, count: number): number[] | undefined {
+  const lengths: number[] = [];
+  const left = cursor.end - cursor.at - count * DIMENSION_BYTES;
+  let elementCount = 1;
+  for (let i = 0; i < count; i++) {
+    if (left < 0) return undefined;
+    const length = cursor.bytes.readInt32BE(cursor.at);
+    cursor.at += DIMENSION_BYTES;
+    elementCount *= length;
+    if (length <= 0 || elementCount * LENGTH_BYTES > left) return undefined;
+    lengths.push(length);
+  }
+  return lengths;
+}
+
+function binaryDecoder(type: string, element: Element): Decode {
+  const decode = element.codec.binary;
+
+  const readItems = (cursor: Cursor, lengths: readonly number[], depth: number): unknown[] => {
+    const items: unknown[] = [];
+    const count = lengths[depth] ?? 0;
+    for (let i = 0; i < count; i++) {
+      if (depth + 1 < lengths.length) items.push(readItems(cursor, lengths, depth + 1));
+      else items.push(readItem(cursor));
+    }
+    return items;
+  };
+
+  const readItem = (cursor: Cursor): unknown => {
+    const start = cursor.at + LENGTH_BYTES;
+    if (start > cursor.end) throw malformed(type, "binary");
+    const byteCount = cursor.bytes.readInt32BE(cursor.at);
+    cursor.at = start;
+    if (byteCount === -1) return null;
+    if (byteCount < 0 || byteCount > cursor.end - start) throw malformed(type, "binary");
+    cursor.at = start + byteCount;
+    return decode(cursor.bytes, start, cursor.at);
+  };
+
+  return (bytes, start, end) => {
+    if (end - start < HEADER_BYTES) throw malformed(type, "binary");
+    const count = bytes.readInt32BE(start);
+    const oid = bytes.readUInt32BE(start + 8);
+    if (count < 0 || count > DIMENSIONS_MAX || oid !== element.oid) {
+      throw malformed(type, "binary");
+    }
+    const cursor = { bytes, end, at: start + HEADER_BYTES };
+    const lengths = readDimensions(cursor, count);
+    if (lengths === undefined) throw malformed(type, "binary");
+    const items = count === 0 ? [] : readItems(cursor, lengths, 0);
+    if (cursor.at !== end) throw malformed(type, "binary");
+    return items;
+  };
+}
+
+/** Whether everything in a nested array can be written in binary. */
+function takesAll(value: readonly unknown[], codec: Codec, depth: number): boolean {
+  if (depth > DIMENSIONS_MAX) return false;
+  for (const item of value) {
+    if (item === null || item === undefined) continue;
+    if (Array.isArray(item) ? !takesAll(item, codec, depth + 1) : !codec.takes(item)) return false;
+  }
+  return true;
+}
+
+function writeItems(writer: Writer, value: readonly unknown[], codec: Codec): void {
+  for (const item of value) {
+    if (item === null || item === undefined) writer.int32(-1);
+    else if (Array.isArray(item)) writeItems(writer, item, codec);
+    else codec.write(writer, item);
+  }
+}
+
+/** An array of a type, named `type`. */
+export function arrayCodec(type: string, element: Element): Codec {
+  const { codec, delimiter } = element;
+
+  const elementText = (value: unknown, of: string): string =>
+    typeof value === "string" || codec.takes(value)
+      ? looseElementText(value, of)
+      : codec.toText(value);
+
+  return {
+    text: arrayTextDecoder(type, delimiter, codec.text),
+    binary: binaryDecoder(type, element),
+    binaryResults: codec.binaryResults,
+    takes: (value) => Array.isArray(value) && takesAll(value, codec, 1),
+    write: (writer, value) => {
+      const items = value as readonly unknown[];
+      const lengths = dimensionsOf(items, type);
+      const start = writer.mark();
+      writer.int32(0);
+      writer.int32(lengths.length);
+      writer.int32(0);
+      writer.int32(element.oid);
+      for (const length of lengths) {
+        writer.int32(length);
+        writer.int32(1);
+      }
+      writeItems(writer, items, codec);
+      writer.patchInt32(start, writer.length - start - LENGTH_BYTES);
+    },
+    toText: (value) => {
+      if (!Array.isArray(value)) throw refusal(value, type, "it is not an array");
+      return arrayLiteral(value, type, delimiter, elementText);
+    },
+  };
+}

@@ -1,0 +1,180 @@
+// date, time, timetz, timestamp and timestamptz. Only the last is an instant, and becomes a Date. The others are
+// readings of a calendar or a clock on some wall: a Date would have to invent a place for them, so they stay text.
+
+import { types } from "node:util";
+import type { Writer } from "../proto/writer.ts";
+import {
+  DAY_MS,
+  DAY_US,
+  dateTextOf,
+  daysOf,
+  EPOCH_DAYS,
+  remainder,
+  timeTextOf,
+  twoDigits,
+} from "./calendar.ts";
+import { type Codec, checkWidth, malformed, outOfRange, refusal } from "./codec.ts";
+import { looseCodec, looseText } from "./loose.ts";
+import { latin1 } from "./raw.ts";
+
+const INT32_MAX = 2 ** 31 - 1;
+const INT32_MIN = -(2 ** 31);
+const INT64_MAX = 2n ** 63n - 1n;
+const INT64_MIN = -(2n ** 63n);
+const DATE_MS_MAX = 8.64e15;
+const EPOCH_MS: number = EPOCH_DAYS * DAY_MS;
+
+/** With a signed high word within this much of 0 the whole 64 bits are a safe integer. */
+const SAFE_HIGH_WORD = 2 ** 21 - 1;
+
+/** Zones are less than 16 hours from UTC. */
+const ZONE_SECONDS_MAX = 16 * 3600 - 1;
+
+function wallParamText(type: string): (value: unknown) => string {
+  return (value) => {
+    if (typeof value === "number" || types.isDate(value)) return looseText(value, type);
+    throw refusal(value, type, "there is no conversion");
+  };
+}
+
+/** What reads and writes a reading of a calendar or a clock, but for its binary format. */
+function wallCodec(type: string, binary: Codec["binary"]): Codec {
+  return {
+    ...looseCodec(type),
+    binary,
+    binaryResults: true,
+    takes: () => false,
+    toText: wallParamText(type),
+  };
+}
+
+/** date: `2024-02-29`, `0044-03-15 BC`, `infinity` or `-infinity`. */
+export const date: Codec = wallCodec("date", (bytes, start, end) => {
+  checkWidth("date", start, end, 4);
+  const days = bytes.readInt32BE(start);
+  if (days === INT32_MAX) return "infinity";
+  if (days === INT32_MIN) return "-infinity";
+  const text = dateTextOf(days + EPOCH_DAYS);
+  return text.date + text.era;
+});
+
+function timeOfDay(bytes: Buffer, start: number, type: string): string {
+  const us = bytes.readInt32BE(start) * 2 ** 32 + bytes.readUInt32BE(start + 4);
+  if (us < 0 || us > DAY_US) throw malformed(type, "binary");
+  return timeTextOf(us);
+}
+
+/** time: `23:59:59.25`, up to `24:00:00`. */
+export const time: Codec = wallCodec("time", (bytes, start, end) => {
+  checkWidth("time", start, end, 8);
+  return timeOfDay(bytes, start, "time");
+});
+
+/** The difference from UTC, as the server writes it, of a zone given in seconds west of Greenwich. */
+function zoneText(secondsWest: number): string {
+  const seconds = Math.abs(secondsWest);
+  let text = (secondsWest <= 0 ? "+" : "-") + twoDigits(Math.floor(seconds / 3600));
+  if (seconds % 3600 !== 0) text += `:${twoDigits(Math.floor(seconds / 60) % 60)}`;
+  if (seconds % 60 !== 0) text += `:${twoDigits(seconds % 60)}`;
+  return text;
+}
+
+/** timetz: `23:59:59.25+02`. */
+export const timetz: Codec = wallCodec("timetz", (bytes, start, end) => {
+  checkWidth("timetz", start, end, 12);
+  const secondsWest = bytes.readInt32BE(start + 8);
+  if (Math.abs(secondsWest) > ZONE_SECONDS_MAX) throw malformed("timetz", "binary");
+  return timeOfDay(bytes, start, "timetz") + zoneText(secondsWest);
+});
+
+function timestampText(days: number, us: number): string {
+  const { date: day, era } = dateTextOf(days + EPOCH_DAYS);
+  return `${day} ${timeTextOf(us)}${era}`;
+}
+
+/** timestamp: `2024-02-29 23:59:59.25`, with ` BC` at the end where due, `infinity` or `-infinity`. */
+export const timestamp: Codec = wallCodec("timestamp", (bytes, start, end) => {
+  checkWidth("timestamp", start, end, 8);
+  const high = bytes.readInt32BE(start);
+  if (Math.abs(high) <= SAFE_HIGH_WORD) {
+    const us = high * 2 ** 32 + bytes.readUInt32BE(start + 4);
+    const usOfDay = remainder(us, DAY_US);
+    return timestampText((us - usOfDay) / DAY_US, usOfDay);
+  }
+  const us = bytes.readBigInt64BE(start);
+  if (us === INT64_MAX) return "infinity";
+  if (us === INT64_MIN) return "-infinity";
+  const dayUs = BigInt(DAY_US);
+  const usOfDay = ((us % dayUs) + dayUs) % dayUs;
+  return timestampText(Number((us - usOfDay) / dayUs), Number(usOfDay));
+});
+
+function dateOf(ms: number): Date {
+  if (Math.abs(ms) > DATE_MS_MAX) throw outOfRange("timestamptz", "a Date ends in the year 275760");
+  return new Date(ms);
+}
+
+function instantBinary(bytes: Buffer, start: number, end: number): Date | number {
+  if (end - start !== 8) throw malformed("timestamptz", "binary");
+  const high = bytes.readInt32BE(start);
+  if (Math.abs(high) <= SAFE_HIGH_WORD) {
+    const us = high * 2 ** 32 + bytes.readUInt32BE(start + 4);
+    return new Date((us - remainder(us, 1000)) / 1000 + EPOCH_MS);
+  }
+  const us = bytes.readBigInt64BE(start);
+  if (us === INT64_MAX) return Infinity;
+  if (us === INT64_MIN) return -Infinity;
+  const usOfMs = ((us % 1000n) + 1000n) % 1000n;
+  return dateOf(Number((us - usOfMs) / 1000n) + EPOCH_MS);
+}
+
+/** Year, month, day, hour, minute, second, fraction, sign, hours, minutes and seconds of the zone, era. */
+const INSTANT_TEXT =
+  /^(\d{4,6})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?( BC)?$/;
+
+/** The longest text of an instant, in bytes, with something to spare. */
+const INSTANT_TEXT_BYTES_MAX = 64;
+
+function instantText(bytes: Buffer, start: number, end: number): Date | number {
+  if (end - start > INSTANT_TEXT_BYTES_MAX) throw malformed("timestamptz", "text");
+  const text = latin1(bytes, start, end);
+  if (text === "infinity") return Infinity;
+  if (text === "-infinity") return -Infinity;
+  const parts = INSTANT_TEXT.exec(text);
+  if (parts === null) throw malformed("timestamptz", "text");
+  const field = (index: number): number => Number(parts[index] ?? 0);
+  const year = parts[12] === undefined ? field(1) : 1 - field(1);
+  const days = daysOf(year, field(2), field(3));
+  const seconds = (field(4) * 60 + field(5)) * 60 + field(6);
+  const zone = (field(9) * 60 + field(10)) * 60 + field(11);
+  const ms = Number((parts[7] ?? "").padEnd(3, "0").slice(0, 3));
+  return dateOf(days * DAY_MS + (seconds - (parts[8] === "-" ? -zone : zone)) * 1000 + ms);
+}
+
+function writeInstant(writer: Writer, value: unknown): void {
+  if (typeof value === "number") {
+    writer.int32(8);
+    writer.int64(value > 0 ? INT64_MAX : INT64_MIN);
+    return;
+  }
+  const ms = (value as Date).getTime();
+  if (Number.isNaN(ms)) throw refusal(value, "timestamptz", "it is an invalid date");
+  const us = (ms - EPOCH_MS) * 1000;
+  writer.int32(8);
+  if (Number.isSafeInteger(us)) writer.int64Safe(us);
+  else writer.int64(BigInt(ms - EPOCH_MS) * 1000n);
+}
+
+/**
+ * timestamptz: a Date, of the millisecond in which the instant lies; `Infinity` or `-Infinity` for what is later or
+ * earlier than all. Fails with `VALUE_OUT_OF_RANGE` for instants after the year 275760. The text format must be in
+ * ISO style.
+ */
+export const timestamptz: Codec = {
+  text: instantText,
+  binary: instantBinary,
+  binaryResults: true,
+  takes: (value) => types.isDate(value) || value === Infinity || value === -Infinity,
+  write: writeInstant,
+  toText: wallParamText("timestamptz"),
+};

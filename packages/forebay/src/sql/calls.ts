@@ -1,0 +1,46 @@
+// The calls that DB, Conn and Tx have in common, over whatever they run on.
+
+import type { DriverConn, OperationOptions, StatementOptions } from "../driver/driver.ts";
+import { Rows } from "./rows.ts";
+import { finishExec, finishQuery, finishQueryRow, NO_ARGS, type Runner } from "./runner.ts";
+import type { ExecResult, Result } from "./types.ts";
+
+/** `Querier.query`. */
+export function runQuery<T>(
+  runner: Runner<DriverConn>,
+  sql: string,
+  args: readonly unknown[] = NO_ARGS,
+  options?: StatementOptions,
+): Promise<Result<T>> {
+  return runner.run((conn, with_) => conn.query(sql, args, with_), finishQuery<T>, options);
+}
+
+/** `Querier.queryRow`. */
+export function runQueryRow<T>(
+  runner: Runner<DriverConn>,
+  sql: string,
+  args: readonly unknown[] = NO_ARGS,
+  options?: StatementOptions,
+): Promise<T> {
+  return runner.run((conn, with_) => conn.query(sql, args, with_), finishQueryRow<T>, options);
+}
+
+/** `Querier.exec`. */
+export function runExec(
+  runner: Runner<DriverConn>,
+  sql: string,
+  args: readonly unknown[] = NO_ARGS,
+  options?: OperationOptions,
+): Promise<ExecResult> {
+  return runner.run((conn, with_) => conn.query(sql, args, with_), finishExec, options);
+}
+
+/** `Querier.rows`. */
+export function runRows<T>(
+  runner: Runner<DriverConn>,
+  sql: string,
+  args: readonly unknown[] = NO_ARGS,
+  options?: StatementOptions,
+): Rows<T> {
+  return new Rows<T>(runner, (conn, with_) => conn.stream(sql, args, with_), options);
+}

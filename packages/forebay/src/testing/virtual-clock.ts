@@ -1,0 +1,94 @@
+// A clock that stands still until it is told to move, for tests that are the same on every run.
+
+import { type Clock, type MonotonicMs, systemClock, type Timer } from "../base/clock.ts";
+
+interface VirtualTimer extends Timer {
+  readonly dueAtMs: number;
+  readonly order: number;
+  readonly fire: () => void;
+  pending: boolean;
+}
+
+/**
+ * A virtual clock. Time passes only in `advance`; promises settle between any two timers; timers due at the same
+ * moment fire in the order in which they were set.
+ */
+export class VirtualClock implements Clock {
+  #nowMs = 0;
+  #order = 0;
+  readonly #timers = new Set<VirtualTimer>();
+  #afterIo: (() => void)[] = [];
+
+  /** The present. Starts at 0. */
+  nowMs(): MonotonicMs {
+    return this.#nowMs as MonotonicMs;
+  }
+
+  /** How many timers are pending; 0 after a test that left nothing behind. */
+  get pendingTimerCount(): number {
+    return this.#timers.size;
+  }
+
+  setTimer(delayMs: number, fire: () => void): Timer {
+    this.#order += 1;
+    const timer: VirtualTimer = {
+      dueAtMs: this.#nowMs + Math.max(0, delayMs),
+      order: this.#order,
+      fire,
+      pending: true,
+      cancel: () => {
+        timer.pending = false;
+        this.#timers.delete(timer);
+      },
+      keepAlive: () => undefined,
+    };
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  afterIo(run: () => void): void {
+    this.#afterIo.push(run);
+  }
+
+  /** Lets promises settle, and what was put off until after input and output run. Time stands still. */
+  async settle(): Promise<void> {
+    do {
+      const due = this.#afterIo;
+      this.#afterIo = [];
+      for (const run of due) run();
+      await new Promise<void>((resolve) => systemClock.afterIo(resolve));
+    } while (this.#afterIo.length > 0);
+  }
+
+  /** Moves time forward by `byMs`, firing what becomes due on the way, each at its own moment. */
+  async advance(byMs: number): Promise<void> {
+    const untilMs = this.#nowMs + byMs;
+    await this.settle();
+    for (let timer = this.#next(untilMs); timer !== undefined; timer = this.#next(untilMs)) {
+      this.#nowMs = Math.max(this.#nowMs, timer.dueAtMs);
+      timer.cancel();
+      timer.fire();
+      await this.settle();
+    }
+    this.#nowMs = untilMs;
+    await this.settle();
+  }
+
+  /** When the earliest timer is due; `Infinity` for never. */
+  get nextTimerAtMs(): number {
+    return this.#next(Infinity)?.dueAtMs ?? Infinity;
+  }
+
+  #next(untilMs: number): VirtualTimer | undefined {
+    let next: VirtualTimer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.dueAtMs > untilMs) continue;
+      const earlier =
+        next === undefined ||
+        timer.dueAtMs < next.dueAtMs ||
+        (timer.dueAtMs === next.dueAtMs && timer.order < next.order);
+      if (earlier) next = timer;
+    }
+    return next;
+  }
+}

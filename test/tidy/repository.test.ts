@@ -1,0 +1,14 @@
+// The house rules, applied to this repository. Each has its own test, with examples, in test/tidy/rules/.
+
+import path from "node:path";
+import { expect, test } from "vitest";
+import { print } from "./rule.ts";
+import { RULES } from "./rules.ts";
+import { treeOnDisk } from "./tree.ts";
+
+const tree = treeOnDisk(path.join(import.meta.dirname, "../.."));
+
+test.each(RULES)("$id: $title", (rule) => {
+  const found = rule.check(tree).map((violation) => print(rule, violation));
+  if (found.length > 0) expect.fail(`${found.length} violation(s)\n${found.join("\n")}`);
+});

@@ -1,0 +1,120 @@
+import { describe, expect, test } from "vitest";
+import {
+  bootstrap,
+  median,
+  medianRatio,
+  normalCdf,
+  takeTurns,
+} from "../../../packages/forebay-cli/src/lab/compare.ts";
+import {
+  type LabRandom,
+  lognormal,
+  normal,
+  seededLabRandom,
+} from "../../../packages/forebay-cli/src/lab/random.ts";
+import { judge } from "../../../packages/forebay-cli/src/lab/verdict.ts";
+
+describe("turns", () => {
+  test("two arms run in the order A B B A A B B A, and each turn knows its pair", async () => {
+    const order: string[] = [];
+    const turn = (arm: string) => (pair: number) => {
+      order.push(`${arm}${pair}`);
+      return Promise.resolve(pair);
+    };
+    const given = await takeTurns({
+      pairs: 4,
+      signal: new AbortController().signal,
+      first: turn("A"),
+      second: turn("B"),
+    });
+    expect(order).toEqual(["A0", "B0", "B1", "A1", "A2", "B2", "B3", "A3"]);
+    expect(given).toEqual({ first: [0, 1, 2, 3], second: [0, 1, 2, 3] });
+  });
+
+  test("an abort ends the turns with the signal's reason", async () => {
+    const abort = new AbortController();
+    const turn = (pair: number) => {
+      if (pair === 1) abort.abort(new Error("enough"));
+      return Promise.resolve(pair);
+    };
+    await expect(
+      takeTurns({ pairs: 4, signal: abort.signal, first: turn, second: turn }),
+    ).rejects.toThrow("enough");
+  });
+});
+
+/** A machine whose speed drifts: both turns of a pair are slowed alike, each with noise of its own. */
+function pairsOf(random: LabRandom, pairs: number, ratio: number, noise: number) {
+  const before: number[] = [];
+  const after: number[] = [];
+  for (let pair = 0; pair < pairs; pair++) {
+    const drift = lognormal(random, 10, 0.3);
+    before.push(lognormal(random, drift, noise));
+    after.push(lognormal(random, drift * ratio, noise));
+  }
+  return { before, after };
+}
+
+describe("the interval of a ratio", () => {
+  test.each([7, 8, 12])(
+    "with %i pairs it covers the true ratio in at least 94 of 100 runs",
+    (pairs) => {
+      const random = seededLabRandom(pairs);
+      let covered = 0;
+      const runs = 250;
+      for (let run = 0; run < runs; run++) {
+        const { before, after } = pairsOf(random, pairs, 1.3, 0.1);
+        const { low, high } = medianRatio(before, after, random);
+        if (low <= 1.3 && 1.3 <= high) covered++;
+      }
+      expect(covered / runs).toBeGreaterThan(0.94);
+    },
+  );
+
+  test("a regression of 20 % is seen, and an A/A comparison sees none", () => {
+    const random = seededLabRandom(9);
+    let seen = 0;
+    let falseAlarms = 0;
+    let clean = 0;
+    for (let run = 0; run < 100; run++) {
+      const worse = pairsOf(random, 8, 1.2, 0.03);
+      if (medianRatio(worse.before, worse.after, random).low > 1.05) seen++;
+      const same = pairsOf(random, 8, 1, 0.03);
+      const estimate = medianRatio(same.before, same.after, random);
+      if (estimate.low > 1.05 || estimate.high < 0.95) falseAlarms++;
+      const threshold = { from: 0.9, to: 1.1 };
+      if (judge({ name: "A/A", estimate, threshold }).pass) clean++;
+    }
+    expect(seen).toBeGreaterThanOrEqual(95);
+    expect(falseAlarms).toBe(0);
+    expect(clean).toBeGreaterThanOrEqual(90);
+  });
+
+  test("a drift of the machine that hits both turns of a pair does not widen it", () => {
+    const { before, after } = pairsOf(seededLabRandom(4), 8, 2, 0);
+    const estimate = medianRatio(before, after, seededLabRandom(5));
+    expect(estimate.low).toBeCloseTo(2, 9);
+    expect(estimate.high).toBeCloseTo(2, 9);
+  });
+
+  test("the same seed gives the same interval", () => {
+    const samples = Array.from({ length: 8 }, (_, i) => normal(seededLabRandom(i)));
+    expect(bootstrap(samples, median, seededLabRandom(1))).toEqual(
+      bootstrap(samples, median, seededLabRandom(1)),
+    );
+  });
+
+  test("arms with unequal numbers of turns are refused", () => {
+    expect(() => medianRatio([1], [1, 2], seededLabRandom(1))).toThrow(RangeError);
+  });
+});
+
+test("the median of an even number of values is the mean of the two in the middle", () => {
+  expect(median([4, 1, 3, 2])).toBe(2.5);
+  expect(median([3, 1, 2])).toBe(2);
+});
+
+test("the normal distribution function is right to six places", () => {
+  expect(normalCdf(0)).toBeCloseTo(0.5, 6);
+  expect(normalCdf(-1.959964)).toBeCloseTo(0.025, 6);
+});
