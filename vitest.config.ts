@@ -25,6 +25,7 @@ export default defineConfig({
       group("unit", ["test/unit/**/*.test.ts"]),
       group("model", ["test/model/**/*.test.ts"], { testTimeout: 60_000 }),
       group("sim", ["test/sim/**/*.test.ts"], { testTimeout: 60_000 }),
+      group("museum", ["test/museum/**/*.test.ts"], { testTimeout: 90_000, maxConcurrency: 2 }),
       group("postgres", ["test/postgres/**/*.test.ts"], withServer),
       group("cli", ["test/cli/**/*.test.ts"], withServer),
     ],

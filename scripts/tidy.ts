@@ -1,4 +1,5 @@
-// Prints what breaks the house rules, one place a line: `npm run tidy`. The same rules run as tests.
+// Prints what breaks the house rules, one place a line: `npm run tidy`. The same rules run as
+// tests.
 
 import path from "node:path";
 import { print } from "../test/tidy/rule.ts";

@@ -3,7 +3,7 @@
 
 import { getEventListeners } from "node:events";
 import { type Random, randomBelow, seededRandom } from "../../packages/forebay/src/base/random.ts";
-import { audit } from "../../packages/forebay/src/pool/audit.ts";
+import { Audit } from "../../packages/forebay/src/pool/audit.ts";
 import type { Lease } from "../../packages/forebay/src/pool/lease.ts";
 import { coreOf, Pool } from "../../packages/forebay/src/pool/pool.ts";
 import { type FakeConn, FakeConnector } from "../../packages/forebay/src/testing/fake-connector.ts";
@@ -49,6 +49,7 @@ class Simulation {
   readonly #clock = new VirtualClock();
   readonly #connector: FakeConnector;
   readonly #pool: Pool<FakeConn>;
+  readonly #audit: Audit<FakeConn, Lease<FakeConn>>;
   readonly #callers: Caller[] = [];
   #limitNow: number;
   #serverCountBefore = 0;
@@ -56,6 +57,7 @@ class Simulation {
   #orderWasRandom: boolean;
   #violation: unknown;
   #closed: Promise<void> | undefined;
+  #closedBy: { readonly deadlineMs: number; done: boolean } | undefined;
   readonly #counts = { granted: 0, timedOut: 0, aborted: 0, full: 0 };
 
   constructor(seed: number) {
@@ -63,6 +65,12 @@ class Simulation {
     this.#plan = drawPlan(this.#random);
     this.#connector = new FakeConnector(this.#clock, faultScript(this.#plan, this.#random));
     this.#connector.mayRetry = this.#plan.mayRetry;
+    this.#connector.onDialAborted = (afterMs) =>
+      this.#guard(() => {
+        const inTime = afterMs < (this.#plan.options.dialTimeoutMs ?? 0) - 1e-6;
+        const closing = coreOf(this.#pool).phase !== "open";
+        this.#hold(closing || !inTime, "a dial survives the caller that caused it");
+      });
     this.#limitNow = this.#plan.options.maxOpenConns ?? 10;
     this.#orderWasRandom = this.#plan.options.waiterOrder === "random";
     this.#note(
@@ -73,6 +81,7 @@ class Simulation {
       clock: this.#clock,
       random: seededRandom(seed + 1),
     });
+    this.#audit = new Audit(coreOf(this.#pool));
     this.#serverCountBefore = this.#connector.serverCount;
   }
 
@@ -234,7 +243,17 @@ class Simulation {
     if (this.#closed !== undefined) return;
     const drainTimeoutMs = this.#pick([0, 5, 50]) ?? 0;
     this.#note(`the pool closes, and waits for ${drainTimeoutMs} ms`);
+    // What is out may come back; then every connection and dial has closeTimeoutMs to go.
+    const { closeTimeoutMs = 0 } = this.#plan.options;
+    const closedBy = {
+      deadlineMs: this.#clock.nowMs() + drainTimeoutMs + closeTimeoutMs + 1,
+      done: false,
+    };
+    this.#closedBy = closedBy;
     this.#closed = this.#pool.close({ drainTimeoutMs });
+    void this.#closed.then(() => {
+      closedBy.done = true;
+    });
   }
 
   // ---- What must hold --------------------------------------------------------------------------------------------
@@ -256,9 +275,13 @@ class Simulation {
   }
 
   #verify(): void {
-    if (this.#violation !== undefined) throw this.#violation;
+    const violation = this.#violation ?? this.#connector.breach;
+    if (violation !== undefined) throw violation;
+    const closedBy = this.#closedBy;
+    const late = closedBy !== undefined && this.#clock.nowMs() > closedBy.deadlineMs;
+    this.#hold(!late || closedBy.done, "close ends in time, whatever comes back");
     const core = coreOf(this.#pool);
-    audit(core, this.#clock.nowMs());
+    this.#audit.check(this.#clock.nowMs());
     const { serverCount } = this.#connector;
     if (!this.#plan.leavesRemains) {
       this.#hold(
@@ -308,12 +331,8 @@ class Simulation {
 
   async #end(): Promise<void> {
     this.#close();
-    let done = false;
-    void this.#closed?.then(() => {
-      done = true;
-    });
     await this.#pass(1000);
-    this.#hold(done, "close ends");
+    this.#hold(this.#closedBy?.done === true, "close ends");
     this.#hold(this.#connector.closed, "the connector is closed with the pool");
     if (!this.#plan.leavesRemains) this.#hold(this.#connector.serverCount === 0, "all is gone");
     const { pendingTimerCount } = this.#clock;

@@ -1,6 +1,6 @@
 // A pool on a virtual clock and a scripted connector, audited.
 
-import { audit } from "../../packages/forebay/src/pool/audit.ts";
+import { Audit } from "../../packages/forebay/src/pool/audit.ts";
 import type { PoolOptions } from "../../packages/forebay/src/pool/options.ts";
 import { coreOf, Pool } from "../../packages/forebay/src/pool/pool.ts";
 import { seededRandom } from "../../packages/forebay/src/base/random.ts";
@@ -33,13 +33,14 @@ export function poolBench(options: PoolOptions = {}, script?: FakeScript): PoolB
     random: seededRandom(1),
     ...options,
   });
+  const audit = new Audit(coreOf(pool));
   return {
     clock,
     connector,
     pool,
     advance: async (byMs) => {
       await clock.advance(byMs);
-      audit(coreOf(pool), clock.nowMs());
+      audit.check(clock.nowMs());
     },
   };
 }

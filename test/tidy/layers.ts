@@ -1,5 +1,5 @@
-// The layers of the library: the one place that says which folder may import which. ARCHITECTURE.md shows the same
-// table, and rule T1 compares them.
+// The layers of the library: the one place that says which folder may import which. ARCHITECTURE.md
+// shows the same table, and rule T1 compares them.
 
 /** One folder of packages/forebay/src, or `index.ts` for the main entry point. */
 export interface Layer {
@@ -9,7 +9,10 @@ export interface Layer {
   readonly mayImportTypes?: readonly string[];
 }
 
-/** A file belongs to the row with the longest folder that holds it. Nothing imports `testing`, and nobody may. */
+/**
+ * A file belongs to the row with the longest folder that holds it. Nothing imports `testing`, and
+ * nobody may.
+ */
 export const LAYERS: readonly Layer[] = [
   { folder: "base", mayImport: [] },
   { folder: "driver", mayImport: ["base"] },

@@ -1,4 +1,5 @@
-// The house rules, applied to this repository. Each has its own test, with examples, in test/tidy/rules/.
+// The house rules, applied to this repository. Each has its own test, with examples, in
+// test/tidy/rules/.
 
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -10,5 +11,5 @@ const tree = treeOnDisk(path.join(import.meta.dirname, "../.."));
 
 test.each(RULES)("$id: $title", (rule) => {
   const found = rule.check(tree).map((violation) => print(rule, violation));
-  if (found.length > 0) expect.fail(`${found.length} violation(s)\n${found.join("\n")}`);
+  expect(found.join("\n"), `${rule.id} is broken in ${found.length} place(s)`).toBe("");
 });

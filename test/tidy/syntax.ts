@@ -63,7 +63,10 @@ export interface Import {
   readonly typeOnly: boolean;
 }
 
-/** Every module that the source names: imports, re-exports, `import()`, and `new URL("./x", import.meta.url)`. */
+/**
+ * Every module that the source names: imports, re-exports, `import()`, and `new URL("./x",
+ * import.meta.url)`.
+ */
 export function importsOf(source: ts.SourceFile): Import[] {
   const found: Import[] = [];
   const add = (node: ts.Node | undefined, typeOnly: boolean): void => {
@@ -86,13 +89,19 @@ export function importsOf(source: ts.SourceFile): Import[] {
   return found;
 }
 
-/** The source file that a relative specifier means, whether or not it exists; built names mean their sources. */
+/**
+ * The source file that a relative specifier means, whether or not it exists; built names mean their
+ * sources.
+ */
 export function resolveRelative(from: string, specifier: string): string | undefined {
   if (!/^\.\.?\//.test(specifier)) return undefined;
   return path.posix.join(path.posix.dirname(from), specifier).replace(/\.js$/, ".ts");
 }
 
-/** The public entry points of a package, each with its source: `forebay/pool` is `packages/forebay/src/pool/index.ts`. */
+/**
+ * The public entry points of a package, each with its source: `forebay/pool` is
+ * `packages/forebay/src/pool/index.ts`.
+ */
 export function entryPointsOf(tree: Tree, folder: string): Map<string, string> {
   const manifest = JSON.parse(tree.text(`${folder}/package.json`)) as {
     readonly name: string;

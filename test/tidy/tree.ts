@@ -1,10 +1,14 @@
-// The repository as the rules see it: paths from its root, texts, and parsed sources. It knows no rule.
+// The repository as the rules see it: paths from its root, texts, and parsed sources. It knows no
+// rule.
 
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import ts from "typescript";
 
-/** Files and their texts. A rule reads nothing else, so that a test can hand it a tree of three lines. */
+/**
+ * Files and their texts. A rule reads nothing else, so that a test can hand it a tree of three
+ * lines.
+ */
 export class Tree {
   readonly #texts: ReadonlyMap<string, string>;
   readonly #sources = new Map<string, ts.SourceFile>();
@@ -18,7 +22,10 @@ export class Tree {
     return [...this.#texts.keys()].toSorted();
   }
 
-  /** The TypeScript sources in these folders; in the root itself too for `"."`. Declaration files are left out. */
+  /**
+   * The TypeScript sources in these folders; in the root itself too for `"."`. Declaration files
+   * are left out.
+   */
   sources(...folders: readonly string[]): string[] {
     return this.paths().filter(
       (file) =>
@@ -57,7 +64,10 @@ export function treeOf(texts: Readonly<Record<string, string>>): Tree {
   return new Tree(new Map(Object.entries(texts)));
 }
 
-/** Every text file under `root` that git would keep: what .gitignore names is left out, and so are binary files. */
+/**
+ * Every text file under `root` that git would keep: what .gitignore names is left out, and so are
+ * binary files.
+ */
 export function treeOnDisk(root: string): Tree {
   const ignored = ignoredBy(readFileSync(path.join(root, ".gitignore"), "utf8"));
   const texts = new Map<string, string>();
@@ -76,7 +86,10 @@ export function treeOnDisk(root: string): Tree {
   return new Tree(texts);
 }
 
-/** Understands what this repository's .gitignore uses: names, `name/` and `*`; never a path or a negation. */
+/**
+ * Understands what this repository's .gitignore uses: names, `name/` and `*`; never a path or a
+ * negation.
+ */
 function ignoredBy(gitignore: string): (name: string) => boolean {
   const patterns = gitignore
     .split("\n")

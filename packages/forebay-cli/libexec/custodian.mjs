@@ -48,9 +48,9 @@ function running() {
 }
 
 function signalProgram(signal) {
-  // The last signal is for the whole group: whatever the program has started goes with it.
-  if (signal === "SIGKILL" && process.platform !== "win32") process.kill(-program.pid, signal);
-  else program.kill(signal);
+  // To the whole group: initdb runs other programs, which it does not always take with it.
+  if (process.platform === "win32") program.kill(signal);
+  else process.kill(-program.pid, signal);
 }
 
 function stopProgram() {

@@ -30,28 +30,20 @@ export async function main(args: readonly string[]): Promise<number> {
     await program.parseAsync(args, { from: "user" });
     return status;
   } catch (error) {
-    return reportError(error, program, args);
-  }
-}
-
-/** Writes the error to standard error, if it is one, and gives the exit status for it. */
-function reportError(error: unknown, program: Command, args: readonly string[]): number {
-  if (error instanceof Interrupted) return error.status;
-  if (error instanceof CommanderError) {
+    if (!(error instanceof CommanderError)) return reportError(error);
     // Help and version are "errors" here, too.
-    if (error.exitCode === 0 || error.code === "commander.help") return 0;
+    const isHelp = error.exitCode === 0 || error.code === "commander.help";
+    return isHelp ? 0 : reportError(usageError(error, commandPath(program, args)));
   }
-  const known = toCliError(error, program, args);
-  process.stderr.write(`${errorLine(known)}\n`);
-  if (process.env["FOREBAY_DEBUG"] === "1") console.error(known.cause ?? known);
-  return 2;
 }
 
-/** Reports an error that came from nowhere in particular, and ends the process with status 2. */
-export function dieOf(error: unknown): never {
-  process.stderr.write(`${errorLine(unexpected(error))}\n`);
-  if (process.env["FOREBAY_DEBUG"] === "1") console.error(error);
-  process.exit(2);
+/** Writes an error to standard error, and gives the exit status for it. */
+export function reportError(error: unknown): number {
+  if (error instanceof Interrupted) return error.status;
+  const known = error instanceof CliError ? error : unexpected(error);
+  process.stderr.write(`${errorLine(known)}\n`);
+  if (process.env["FOREBAY_DEBUG"] === "1") console.error(known);
+  return 2;
 }
 
 function createProgram(setStatus: SetStatus): Command {
@@ -72,13 +64,11 @@ function createProgram(setStatus: SetStatus): Command {
   return program;
 }
 
-function toCliError(error: unknown, program: Command, args: readonly string[]): CliError {
-  if (error instanceof CliError) return error;
-  if (!(error instanceof CommanderError)) return unexpected(error);
+function usageError(error: CommanderError, path: string): CliError {
   const [what = "", hint = ""] = error.message.replace(/^error: /, "").split("\n");
   const suggestion = hint.replace(/^\((.*)\)$/, "$1 ");
-  const see = `See \`${commandPath(program, args)} --help\`.`;
-  return new CliError("USAGE", what.replace(/\.$/, ""), `${suggestion}${see}`, { cause: error });
+  const nextStep = `${suggestion}See \`${path} --help\`.`;
+  return new CliError("USAGE", what.replace(/\.$/, ""), nextStep, { cause: error });
 }
 
 /** The deepest command that the arguments name, as the user would type it. */

@@ -38,8 +38,8 @@ export const errorCodes: Rule = {
 };
 
 /**
- * The codes in the sources, each with its place: the words of every type called `…ErrorCode`, and of every `code`
- * that a class begins with.
+ * The codes in the sources, each with its place: the words of every type called `…ErrorCode`, and
+ * of every `code` that a class begins with.
  */
 function codesIn(tree: Tree): Map<string, Pick<Violation, "path" | "line">> {
   const codes = new Map<string, Pick<Violation, "path" | "line">>();
@@ -50,7 +50,7 @@ function codesIn(tree: Tree): Map<string, Pick<Violation, "path" | "line">> {
       codes.set(literal.text, { path: file, line: lineOf(source, literal) });
     };
     walk(source, (node) => {
-      if (ts.isTypeAliasDeclaration(node) && /ErrorCode$/.test(node.name.text)) {
+      if (ts.isTypeAliasDeclaration(node) && node.name.text.endsWith("ErrorCode")) {
         walk(node.type, (part) => {
           if (ts.isStringLiteral(part)) add(part);
         });

@@ -108,7 +108,10 @@ function checkCli(tree: Tree, file: string): Violation[] {
   });
 }
 
-/** Compares the table whose head is `folder | may import` with LAYERS; rows of other packages are not its concern. */
+/**
+ * Compares the table whose head is `folder | may import` with LAYERS; rows of other packages are
+ * not its concern.
+ */
 function checkArchitecture(tree: Tree): Violation[] {
   const at = (line: number, what: string, fix: string): Violation => ({
     path: ARCHITECTURE,

@@ -27,7 +27,7 @@ function checkLines(tree: Tree, file: string): Violation[] {
     found.push({ path: file, line: 1, what, fix: "Split it by topic: one noun per file" });
   }
   for (const [index, line] of lines.entries()) {
-    const columns = [...line].length;
+    const columns = Array.from(line).length;
     // An address cannot be broken.
     if (columns <= LINE_COLUMNS_MAX || /^\W*https?:\/\/\S+$/.test(line)) continue;
     const what = `the line has ${columns} columns, at most ${LINE_COLUMNS_MAX} are allowed`;
@@ -50,7 +50,9 @@ function checkFunctions(tree: Tree, file: string): Violation[] {
   return found;
 }
 
-/** The function in `describe("…", () => {…})` only holds tests together, each a function of its own. */
+/**
+ * The function in `describe("…", () => {…})` only holds tests together, each a function of its own.
+ */
 function isGroupOfTests(node: ts.Node): boolean {
   const { parent } = node;
   return ts.isCallExpression(parent) && /^describe\b/.test(parent.expression.getText());

@@ -1,4 +1,5 @@
-// T2: the decisions are synchronous. This takes the place of a mutex: what cannot suspend cannot be interleaved.
+// T2: the decisions are synchronous. This takes the place of a mutex: what cannot suspend cannot be
+// interleaved.
 
 import ts from "typescript";
 import type { Rule } from "../rule.ts";
@@ -44,7 +45,10 @@ export const synchronous: Rule = {
     }),
 };
 
-/** The files named above, and what they run of their own layers: moving code out of them is no way round the rule. */
+/**
+ * The files named above, and what they run of their own layers: moving code out of them is no way
+ * round the rule.
+ */
 function synchronousFiles(tree: Tree): string[] {
   const files = new Set(tree.paths().filter((file) => SYNCHRONOUS.test(file)));
   for (const file of files) {
@@ -58,5 +62,6 @@ function synchronousFiles(tree: Tree): string[] {
 }
 
 function isWord(token: ts.Node): boolean {
-  return ts.isIdentifier(token) || ts.isKeyword(token.kind);
+  const { FirstKeyword, LastKeyword } = ts.SyntaxKind;
+  return ts.isIdentifier(token) || (token.kind >= FirstKeyword && token.kind <= LastKeyword);
 }

@@ -1,7 +1,7 @@
 // T6: a number about time or size carries its unit in its name.
 //
-// Judged are declarations whose type is plainly a number: written so, or begun with a number. What only inference
-// knows, or a word that is not listed here, is left to review.
+// Judged are declarations whose type is plainly a number: written so, or begun with a number. What
+// only inference knows, or a word that is not listed here, is left to review.
 
 import ts from "typescript";
 import type { Rule, Violation } from "../rule.ts";
@@ -15,7 +15,7 @@ const OTHER_TIME_UNIT =
 const SIZED = /^(bytes?|buffer|message|payload|frame|chunk|packet|heap|memory|body)$/;
 const SIZE = /^(size|length|len|capacity)$/;
 const OTHER_SIZE_UNIT = /^([kmg]i?b|kilobytes|megabytes|gigabytes)$/;
-const RATIO = /^(fraction|utili[sz]ation|jitter)$/;
+const RATIO = /^(utili[sz]ation|jitter)$/;
 /** Words that may follow the noun: `waitMsMax`, `timeoutDefault`. */
 const QUALIFIER =
   /^(max|min|mean|median|total|sum|limit|default|initial|left|first|last|base|cap|p\d+)$/;

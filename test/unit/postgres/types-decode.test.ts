@@ -1,6 +1,6 @@
 // Results: what becomes of bytes, good and bad. That text and binary agree is shown against a server in test/postgres.
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isForebayError } from "../../../packages/forebay/src/base/errors.ts";
 import { ProtocolError } from "../../../packages/forebay/src/postgres/wire/proto/protocol-error.ts";
@@ -14,6 +14,9 @@ import {
   writeParam,
 } from "../../../packages/forebay/src/postgres/wire/types/index.ts";
 import { PG_TYPES } from "../../../packages/forebay/src/postgres/wire/types/oids.ts";
+
+/** What the text format of most types is made of. */
+const LETTERS = '0123456789-+:. {}[]=,"\\xeNULBC;'.split("");
 
 const AUTO: TypePolicy = { int8: "auto" };
 const OIDS = PG_TYPES.flatMap((type) => (type.arrayOid ? [type.oid, type.arrayOid] : [type.oid]));
@@ -34,6 +37,17 @@ function decode(
   const value = Buffer.from(bytes);
   const chunk = Buffer.concat([Buffer.from("99"), value, Buffer.from("99")]);
   return decoderFor(oidOf(name), format, policy)(chunk, 2, 2 + value.length);
+}
+
+/** Whether the bytes are refused as malformed. Any other error is thrown on. */
+function isRefused(name: string, format: 0 | 1, bytes: Uint8Array | string): boolean {
+  try {
+    decode(name, format, bytes);
+    return false;
+  } catch (error) {
+    if (error instanceof ProtocolError) return true;
+    throw error;
+  }
 }
 
 function hex(digits: string): Buffer {
@@ -173,9 +187,7 @@ describe("decoderFor", () => {
       '{"\\',
     ];
     literals.push("{1;2}", '{"1"2}', "{{{{{{{1}}}}}}}", "1", "{1,}", "{x}");
-    for (const literal of literals) {
-      expect(() => decode("int4[]", 0, literal), literal).toThrow(ProtocolError);
-    }
+    expect(literals.filter((literal) => !isRefused("int4[]", 0, literal))).toEqual([]);
     const int4 = "00000017";
     const arrays = [
       "",
@@ -194,13 +206,11 @@ describe("decoderFor", () => {
       `00000001 00000000 ${int4} 00000001 00000001 fffffffe`,
       `00000001 00000000 ${int4} 00000001 00000001 00000004 00000001 00`,
     ];
-    for (const array of arrays) {
-      expect(() => decode("int4[]", 1, hex(array)), array).toThrow(ProtocolError);
-    }
+    expect(arrays.filter((array) => !isRefused("int4[]", 1, hex(array)))).toEqual([]);
   });
 
   it("refuses values of the wrong width or alphabet", () => {
-    for (const [name, text] of [
+    const texts: [name: string, text: string][] = [
       ["bool", "true"],
       ["bool", ""],
       ["int2", "32768"],
@@ -217,10 +227,9 @@ describe("decoderFor", () => {
       ["timestamptz", "2024-01-01 00:00:00"],
       ["timestamptz", "01.02.2024 00:00:00 UTC"],
       ["json", "{"],
-    ] as const) {
-      expect(() => decode(name, 0, text), `${name} ${text}`).toThrow(ProtocolError);
-    }
-    for (const [name, digits] of [
+    ];
+    expect(texts.filter(([name, text]) => !isRefused(name, 0, text))).toEqual([]);
+    const binaries: [name: string, digits: string][] = [
       ["bool", ""],
       ["int2", "00"],
       ["int4", "0000000000"],
@@ -241,9 +250,8 @@ describe("decoderFor", () => {
       ["jsonb", "02 7b7d"],
       ["jsonb", ""],
       ["char", ""],
-    ] as const) {
-      expect(() => decode(name, 1, hex(digits)), `${name} ${digits}`).toThrow(ProtocolError);
-    }
+    ];
+    expect(binaries.filter(([name, digits]) => !isRefused(name, 1, hex(digits)))).toEqual([]);
   });
 
   it("throws only protocol and range errors on any bytes, and sees nothing outside its range", () => {
@@ -258,7 +266,7 @@ describe("decoderFor", () => {
         throw error;
       }
     };
-    const digits = fc.string({ unit: fc.constantFrom(...'0123456789-+:. {}[]=,"\\xeNULBC;') });
+    const digits = fc.string({ unit: fc.constantFrom(...LETTERS) });
     const int16s = fc.array(fc.constantFrom(0, 1, 2, 23, 0x7fff, 0xffff, 0xc000, 8, 4));
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 40 }),
@@ -311,10 +319,11 @@ describe("the table of types", () => {
       ["timestamptz", fc.date({ noInvalidDate: true })],
     ];
     for (const [name, values] of cases) {
-      fc.assert(fc.property(values, (value) => expect(roundTrip(value, name)).toEqual(value)));
-      const array = fc.array(fc.option(values));
       fc.assert(
-        fc.property(array, (value) => expect(roundTrip(value, `${name}[]`)).toEqual(value)),
+        fc.property(values, fc.array(fc.option(values)), (value, array) => {
+          expect(roundTrip(value, name)).toEqual(value);
+          expect(roundTrip(array, `${name}[]`)).toEqual(array);
+        }),
       );
     }
   });

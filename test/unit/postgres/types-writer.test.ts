@@ -1,6 +1,6 @@
 // The buffer that everything for the server is written to.
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Writer } from "../../../packages/forebay/src/postgres/wire/proto/writer.ts";
 

@@ -7,7 +7,7 @@ import { printTable, writeHtml, writeJson } from "../report/index.ts";
 import { findServer } from "../server/index.ts";
 import { withInterrupts } from "../terminal/interrupt.ts";
 import { createProgress, type Progress } from "../terminal/progress.ts";
-import { checkReportFiles, writeReportFile, type ReportFile } from "./report-files.ts";
+import { checkReportFiles, writeReportFiles, type ReportFile } from "./report-files.ts";
 
 /** Tells how the command went: 0, or 1 when a result falls short. Errors are thrown instead. */
 export type SetStatus = (status: 0 | 1) => void;
@@ -26,16 +26,19 @@ Example:
 
 const RUN_EXAMPLES = `
 Examples:
-  $ forebay lab run                          all scenarios, on a server started for the run
-  $ forebay lab run 1 3 --quick              two of them, in less time and with less certainty
-  $ forebay lab run --html lab.html          with a report to read
-  $ forebay lab run --json -                 with the report on standard output, and nothing else
+  $ forebay lab run                     all, on a server started for the run
+  $ forebay lab run 1 3 --quick         two, in less time, with less certainty
+  $ forebay lab run --html lab.html     with a report to read
+  $ forebay lab run --json -            the report on standard output, only
   $ DATABASE_URL=postgres://app@db/app forebay lab run
-                                             on a server of your own
+                                        on a server of your own
 
-Without --dsn and DATABASE_URL a PostgreSQL server is started, and removed afterwards.
-Prefer DATABASE_URL for a URL with a password: other users can see a command's options.
-Ends with 0; with 1 when Forebay falls short of what it promises; with 2 when the run is not possible.
+Without --dsn and DATABASE_URL a PostgreSQL server is started, and removed
+afterwards. Prefer DATABASE_URL for a URL with a password: other users can see
+the options of a command.
+
+Ends with 0; with 1 when Forebay falls short of what it promises; with 2 when
+the input or the surroundings do not allow a run.
 `;
 
 /** Adds `lab list` and `lab run` to the program. */
@@ -115,7 +118,7 @@ async function measureAndReport(
   const report = await runLab({
     ids,
     quick: options.quick === true,
-    server: { ...server, kind: server.kind === "given" ? "external" : "embedded" },
+    server,
     signal,
     onProgress: ({ arm, note, scenario, fraction }) => {
       const where = scenario === 0 ? "calibration" : `scenario ${scenario}`;
@@ -128,9 +131,7 @@ async function measureAndReport(
   if (options.json === "-") process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
   else printTable(report);
   const writers = { "--json": writeJson, "--html": writeHtml };
-  for (const file of files) {
-    await writeReportFile(file, (path) => writers[file.option](report, path));
-  }
+  await writeReportFiles(files, (file, option) => writers[option](report, file));
   signal.throwIfAborted();
   return report.scenarios.some((scenario) => scenario.forebay.verdict === "fail") ? 1 : 0;
 }

@@ -36,16 +36,23 @@ export function checkReportFiles(files: readonly ReportFile[]): () => void {
   return removeMade;
 }
 
-/** Runs `write`, and turns a failure into a `CliError` that names the file. */
-export async function writeReportFile(
-  { file, option }: ReportFile,
-  write: (file: string) => Promise<void> | void,
+/**
+ * Calls `write` for each file, also for those after one that fails. Then rejects, if any failed, with a `CliError` of
+ * code `REPORT_NOT_WRITABLE` that names the first.
+ */
+export async function writeReportFiles(
+  files: readonly ReportFile[],
+  write: (file: string, option: ReportFile["option"]) => Promise<void> | void,
 ): Promise<void> {
-  try {
-    await write(file);
-  } catch (error) {
-    throw notWritable(file, option, error);
+  const failures: CliError[] = [];
+  for (const { file, option } of files) {
+    try {
+      await write(file, option);
+    } catch (error) {
+      failures.push(notWritable(file, option, error));
+    }
   }
+  if (failures[0] !== undefined) throw failures[0];
 }
 
 function notWritable(file: string, option: string, error: unknown): CliError {

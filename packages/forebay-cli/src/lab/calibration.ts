@@ -100,11 +100,10 @@ async function compareTwins(
   const requests = context.isQuick ? 150 : 400;
   const turn = async (arm: ArmPool): Promise<number> =>
     (await timeQueries(context, arm, requests)).percentileMs(50);
-  const { first, second } = await takeTurns({
-    pairs: 8,
+  const [first = [], second = []] = await takeTurns({
+    rounds: 8,
     signal: context.signal,
-    first: () => turn(pool),
-    second: () => turn(twin),
+    arms: [() => turn(pool), () => turn(twin)],
   });
   return medianRatio(first, second, context.random);
 }

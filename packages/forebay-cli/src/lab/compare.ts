@@ -9,30 +9,29 @@ export interface Estimate {
   readonly high: number;
 }
 
-/** Two arms that are run in turns. */
-export interface Turns<A, B> {
-  readonly pairs: number;
+/** Arms that are run in turns. */
+export interface Turns<T> {
+  readonly rounds: number;
   readonly signal: AbortSignal;
-  /** One turn of the first arm. `pair` is the number of the pair, from 0: both turns of a pair get the same. */
-  first(pair: number): Promise<A>;
-  second(pair: number): Promise<B>;
+  /** One turn of each arm. `round` counts from 0: the turns of a round are the pairs that are compared. */
+  readonly arms: readonly ((round: number) => Promise<T>)[];
 }
 
 /**
- * Runs two arms in turns A B B A A B B A, so that a machine that gets slower or faster meanwhile treats both alike, and
- * returns what each turn gave, by pair. Rejects with `signal.reason` on abort.
+ * Runs arms in turns, forward and then backward (A B B A A B B A), so that a machine that gets slower or faster
+ * meanwhile treats all alike. Gives what each arm's turns gave, by arm and round. Rejects with `signal.reason` on abort.
  */
-export async function takeTurns<A, B>(turns: Turns<A, B>): Promise<{ first: A[]; second: B[] }> {
-  const first: A[] = [];
-  const second: B[] = [];
-  for (let pair = 0; pair < turns.pairs; pair++) {
-    for (const arm of pair % 2 === 0 ? "ab" : "ba") {
+export async function takeTurns<T>(turns: Turns<T>): Promise<T[][]> {
+  const given: T[][] = turns.arms.map(() => []);
+  const order = [...turns.arms.keys()];
+  for (let round = 0; round < turns.rounds; round++) {
+    for (const arm of round % 2 === 0 ? order : order.toReversed()) {
       turns.signal.throwIfAborted();
-      if (arm === "a") first.push(await turns.first(pair));
-      else second.push(await turns.second(pair));
+      const turn = turns.arms[arm];
+      if (turn !== undefined) given[arm]?.push(await turn(round));
     }
   }
-  return { first, second };
+  return given;
 }
 
 /** The middle value, or the mean of the two in the middle. NaN of nothing. */

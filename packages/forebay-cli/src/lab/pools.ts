@@ -2,7 +2,7 @@
 // so that every way out of a run closes it.
 
 import { type DB, openDB } from "forebay";
-import type { DriverConn } from "forebay/driver";
+import type { Connector, DriverConn } from "forebay/driver";
 import { postgres } from "forebay/postgres";
 import { type GoRulesLimits, GoRulesPool } from "./go-rules.ts";
 import type { LabRandom } from "./random.ts";
@@ -61,7 +61,7 @@ export class LabPools {
 
   /** A pool of one connection for looking at the server and for setting up; never for load. */
   get watcher(): DB {
-    this.#watcher ??= openDB(postgres(this.#urlFor(`${APPLICATION}-watcher`)), {
+    this.#watcher ??= openDB(this.#connector(`${APPLICATION}-watcher`), {
       maxOpenConns: 1,
       connMaxLifetimeMs: Infinity,
       connMaxIdleTimeMs: Infinity,
@@ -69,27 +69,17 @@ export class LabPools {
     return this.#watcher;
   }
 
-  /** A `DB` of its own. The caller closes it, or `closeAll` does. */
+  /** A `DB` of its own, for arms that need more of it than a pool. The caller closes it, or `closeArms` does. */
   openDb(options: ArmPoolOptions): DB {
-    const db = openDB(postgres(this.#urlFor(this.#nextName())), {
-      acquireTimeoutMs: Infinity,
-      connMaxLifetimeMs: Infinity,
-      connMaxIdleTimeMs: Infinity,
-      ...options,
-    });
-    this.#track(db);
+    const db = this.#openDb(this.#nextName(), options);
+    this.#open.add(db);
     return db;
   }
 
   /** Forebay's pool, as an arm. */
   openForebay(options: ArmPoolOptions): ArmPool {
     const applicationName = this.#nextName();
-    const db = openDB(postgres(this.#urlFor(applicationName)), {
-      acquireTimeoutMs: Infinity,
-      connMaxLifetimeMs: Infinity,
-      connMaxIdleTimeMs: Infinity,
-      ...options,
-    });
+    const db = this.#openDb(applicationName, options);
     const arm: ArmPool = {
       applicationName,
       use: (run, signal) => db.withConn(run, { signal }),
@@ -116,7 +106,7 @@ export class LabPools {
   /** The model of database/sql's pool, as an arm. */
   openGoRules(limits: GoRulesLimits): ArmPool {
     const applicationName = this.#nextName();
-    const pool = new GoRulesPool(postgres(this.#urlFor(applicationName)), limits, this.#random);
+    const pool = new GoRulesPool(this.#connector(applicationName), limits, this.#random);
     const arm: ArmPool = {
       applicationName,
       use: (run, signal) => pool.withConn(run, signal),
@@ -135,7 +125,7 @@ export class LabPools {
 
   /** One connection without a pool, to time a dial. The caller closes it. */
   dial(signal: AbortSignal): Promise<DriverConn> {
-    const connector = postgres(this.#urlFor(`${APPLICATION}-dial`));
+    const connector = this.#connector(`${APPLICATION}-dial`);
     return connector.connect({ signal, onLost: () => undefined });
   }
 
@@ -151,20 +141,22 @@ export class LabPools {
     await this.#watcher?.close();
   }
 
-  #track(db: DB): void {
-    const entry = { close: () => db.close() };
-    this.#open.add(entry);
+  #openDb(applicationName: string, options: ArmPoolOptions): DB {
+    return openDB(this.#connector(applicationName), {
+      acquireTimeoutMs: Infinity,
+      connMaxLifetimeMs: Infinity,
+      connMaxIdleTimeMs: Infinity,
+      ...options,
+    });
+  }
+
+  #connector(applicationName: string): Connector {
+    return postgres(this.#url, { applicationName });
   }
 
   #nextName(): string {
     this.#opened++;
     return `${APPLICATION}-${this.#opened}`;
-  }
-
-  #urlFor(applicationName: string): string {
-    const url = new URL(this.#url);
-    url.searchParams.set("application_name", applicationName);
-    return url.href;
   }
 }
 

@@ -164,9 +164,8 @@ export class Custodian {
   #onLost(): void {
     const pid = this.#pid;
     this.#pid = undefined;
-    if (pid !== undefined && isAlive(pid)) {
-      process.kill(process.platform === "win32" ? pid : -pid, "SIGKILL");
-    }
+    // To PostgreSQL this means: end at once, but tidy up what only you can, such as shared memory.
+    if (pid !== undefined && isAlive(pid)) process.kill(pid, "SIGQUIT");
     fs.rmSync(this.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }

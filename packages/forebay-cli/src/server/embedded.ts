@@ -50,9 +50,12 @@ interface Context {
  *
  * Takes about a second. The server ends, and its files go, with `stop` or with this process, whichever is first.
  * Does not keep the process alive. Rejects with a `CliError` of code `SERVER_BINARIES_MISSING` or
- * `SERVER_START_FAILED`, or with `signal.reason`; then nothing is left behind.
+ * `SERVER_START_FAILED`, or with `signal.reason`; then nothing is left behind. `choosePort` is for tests.
  */
-export async function startEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedServer> {
+export async function startEmbedded(
+  options: EmbeddedOptions = {},
+  choosePort: () => Promise<number> = freePort,
+): Promise<EmbeddedServer> {
   const { signal } = options;
   signal?.throwIfAborted();
   const binaries = findBinaries();
@@ -66,7 +69,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
     options.onProgress?.(`preparing PostgreSQL ${binaries.version}`);
     const password = await prepare(context, binaries.root);
     options.onProgress?.(`starting PostgreSQL ${binaries.version}`);
-    const { running, port } = await startOnFreePort(context);
+    const { running, port } = await startOnFreePort(context, choosePort);
     custodian.unref();
     return describe(context, { version: binaries.version, password, port, pid: running.pid });
   } catch (error) {
@@ -152,10 +155,13 @@ async function initialize(context: Context): Promise<void> {
   if (code !== 0) throw startFailed("PostgreSQL's initdb failed", log);
 }
 
-async function startOnFreePort(context: Context): Promise<{ running: Running; port: number }> {
+async function startOnFreePort(
+  context: Context,
+  choosePort: () => Promise<number>,
+): Promise<{ running: Running; port: number }> {
   const { custodian, layout, options } = context;
   for (let attempt = 1; ; attempt++) {
-    const port = await freePort();
+    const port = await choosePort();
     const log = path.join(custodian.directory, `server-${attempt}.log`);
     const running = await runProgram(context, "postgres", log, [
       "-D",
@@ -294,13 +300,13 @@ function readLog(log: string): string {
   return fs.existsSync(log) ? fs.readFileSync(log, "utf8") : "";
 }
 
-/** The line of a log that says why: the last complaint, or else the last line. */
+/** The end of a log, which is where it says why; without times and process ids. */
 function reasonIn(log: string): string {
   const lines = readLog(log)
     .split("\n")
-    .filter((line) => line.trim() !== "");
-  const complaint = lines.findLast((line) => /\b(FATAL|PANIC|error):/i.test(line)) ?? lines.at(-1);
-  return complaint === undefined ? "it said nothing" : complaint.trim();
+    .map((line) => line.replace(/^.*? \[\d+\] /, "").trim())
+    .filter((line) => line !== "" && !/^(HINT|LOG: {2}database system is shut down)/.test(line));
+  return lines.length === 0 ? "it said nothing" : lines.slice(-3).join("; ");
 }
 
 function startFailed(what: string, log: string): CliError {

@@ -1,7 +1,7 @@
 // Finds the server that a command works with: the one that the user names, or else one started for this run.
 
-import { CliError } from "../errors.ts";
 import { startEmbedded } from "./embedded.ts";
+import { openGiven } from "./given.ts";
 import type { EmbeddedOptions, Server } from "./server.ts";
 
 export { startEmbedded } from "./embedded.ts";
@@ -16,32 +16,17 @@ export interface FindServerOptions extends EmbeddedOptions {
 }
 
 /**
- * The server of `--dsn`, else the one of `DATABASE_URL`, else an embedded one. An empty `DATABASE_URL` counts as none.
+ * The server of `--dsn`, else the one of `DATABASE_URL`, else an embedded one. A given server is
+ * connected to once, to see that it can be. An empty `DATABASE_URL` counts as none.
  *
  * Rejects with a `CliError`, or with `signal.reason`; then nothing is left running. The caller must `stop` the server.
  */
 export async function findServer(options: FindServerOptions = {}): Promise<Server> {
   const { dsn, env = process.env } = options;
-  if (dsn !== undefined) return givenServer(dsn, "--dsn");
+  if (dsn !== undefined) return await openGiven(dsn, "--dsn", options);
   const fromEnvironment = env["DATABASE_URL"];
   if (fromEnvironment !== undefined && fromEnvironment !== "") {
-    return givenServer(fromEnvironment, "DATABASE_URL");
+    return await openGiven(fromEnvironment, "DATABASE_URL", options);
   }
   return await startEmbedded(options);
-}
-
-function givenServer(url: string, source: "--dsn" | "DATABASE_URL"): Server {
-  if (!/^postgres(ql)?:\/\//.test(url)) {
-    throw new CliError(
-      "URL_INVALID",
-      `the value of ${source} is not a PostgreSQL URL`,
-      "It looks like postgres://user:password@host:5432/database.",
-    );
-  }
-  return {
-    kind: "given",
-    url,
-    description: `the server of ${source}`,
-    stop: () => Promise.resolve(),
-  };
 }

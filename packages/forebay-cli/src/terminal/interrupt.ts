@@ -43,7 +43,8 @@ export async function withInterrupts<T>(
   try {
     return await work(controller.signal);
   } finally {
-    for (const remove of handlers) remove();
     clearTimeout(deadline);
+    // After a signal the program is about to end, and a second one must not change the status.
+    if (!controller.signal.aborted) for (const remove of handlers) remove();
   }
 }

@@ -100,9 +100,7 @@ class LiveLine implements Progress {
     const columns = this.#stream.columns ?? COLUMNS_DEFAULT;
     // A line as wide as the terminal would wrap, and could not be taken away again.
     const room = Math.max(0, columns - 1 - bar.length - elapsed.length - 1);
-    const coloured = this.#hasColor
-      ? styleText("cyan", bar, { validateStream: false })
-      : bar;
+    const coloured = this.#hasColor ? styleText("cyan", bar, { validateStream: false }) : bar;
     this.#stream.write(`\r\u001B[K${coloured}${elapsed} ${truncate(this.#text, room)}`);
     this.#isDrawn = true;
   }

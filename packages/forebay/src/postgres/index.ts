@@ -1,1 +1,23 @@
-export {};
+// forebay/postgres: connections to PostgreSQL.
+
+export type { Notification, TxStatus } from "./wire/proto/backend.ts";
+export type {
+  ChannelBindingMode,
+  PasswordSource,
+  PostgresOptions,
+  SslMode,
+} from "./wire/config.ts";
+export { PgConnection } from "./wire/connection.ts";
+export { postgres, PostgresConnector } from "./wire/connector.ts";
+export {
+  classify,
+  ConnectionLostError,
+  type ErrorVerdict,
+  isPgError,
+  PgError,
+  type PgMessageFields,
+  type PgNotice,
+  ProtocolError,
+} from "./wire/errors.ts";
+export type { Statement } from "./wire/statement.ts";
+export { json, type JsonParam, type TypePolicy } from "./wire/types/index.ts";

@@ -22,7 +22,8 @@ export function runQueryRow<T>(
   args: readonly unknown[] = NO_ARGS,
   options?: StatementOptions,
 ): Promise<T> {
-  return runner.run((conn, with_) => conn.query(sql, args, with_), finishQueryRow<T>, options);
+  const row = runner.run((conn, with_) => conn.query(sql, args, with_), finishQueryRow, options);
+  return row as Promise<T>;
 }
 
 /** `Querier.exec`. */

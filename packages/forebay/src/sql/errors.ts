@@ -1,10 +1,11 @@
-// The errors that the SQL layer makes itself. A driver's errors are never among them: they pass through untouched.
+// The errors that the SQL layer makes itself. A driver's errors are never among them: they pass
+// through untouched.
 
 import { ForebayError, UsageError } from "../base/errors.ts";
 
 /**
- * The statement of a `queryRow` gave no row. Its `code` is `NO_ROWS`; test the code, as with every error of this
- * library, where two copies of the library may meet.
+ * The statement of a `queryRow` gave no row. Its `code` is `NO_ROWS`; test the code, as with every
+ * error of this library, where two copies of the library may meet.
  *
  * @example
  * ```ts
@@ -12,7 +13,8 @@ import { ForebayError, UsageError } from "../base/errors.ts";
  *
  * async function nameOf(db: DB, id: number): Promise<string | undefined> {
  *   try {
- *     return (await db.queryRow<{ name: string }>("SELECT name FROM users WHERE id = $1", [id])).name;
+ *     const sql = "SELECT name FROM users WHERE id = $1";
+ *     return (await db.queryRow<{ name: string }>(sql, [id])).name;
  *   } catch (error) {
  *     if (error instanceof NoRowsError) return undefined;
  *     throw error;
@@ -42,7 +44,9 @@ export function txDone(cause?: unknown): ForebayError {
   return ended("TX_DONE", "the transaction has ended; this call was not made", cause);
 }
 
-/** For a call on a `Conn` that has been closed. `cause` is what ended it, when that was an error. */
+/**
+ * For a call on a `Conn` that has been closed. `cause` is what ended it, when that was an error.
+ */
 export function connDone(cause?: unknown): ForebayError {
   return ended(
     "CONN_DONE",

@@ -1,5 +1,5 @@
-// Calls on any connection of a pool, and the only place that makes a call again: when the driver is certain that
-// nothing of it was sent.
+// Calls on any connection of a pool, and the only place that makes a call again: when the driver is
+// certain that nothing of it was sent.
 
 import type { DriverConn, StatementOptions } from "../driver/driver.ts";
 import { isBadConn } from "../driver/errors.ts";
@@ -7,8 +7,8 @@ import type { AcquireOptions, Pool } from "../pool/pool.ts";
 import type { Finish, Runner, Use } from "./runner.ts";
 
 /**
- * How often a call is tried on whatever connection the pool has, before the last try on a new one. The number is
- * database/sql's `maxBadConnRetries`.
+ * How often a call is tried on whatever connection the pool has, before the last try on a new one.
+ * The number is database/sql's `maxBadConnRetries`.
  */
 const CACHED_TRIES = 2;
 
@@ -21,9 +21,13 @@ export class PooledRunner<C extends DriverConn> implements Runner<C> {
   }
 
   /**
-   * Tries twice on what the pool gives, as long as the error is a `BadConnError`; then has the pool close its idle
-   * connections, which are probably as dead, and tries a last time. All tries share the acquire deadline of the first
-   * one. The last error, or the first that is no `BadConnError`, passes through.
+   * Tries twice on what the pool gives, as long as the error is a `BadConnError`; then has the pool
+   * close its idle connections, which are probably as dead, and tries a last time. All waits for a
+   * connection share one deadline, counted from the first of them. The last error, or the first
+   * that is no `BadConnError`, passes through.
+   *
+   * Where a connection is idle the call reaches the driver at once, without a turn of the event
+   * loop.
    */
   async run<R, T>(
     use: Use<C, R>,
@@ -31,19 +35,21 @@ export class PooledRunner<C extends DriverConn> implements Runner<C> {
     options: StatementOptions | undefined,
   ): Promise<T> {
     const pool = this.#pool;
-    const deadlineAtMs = pool.acquireDeadline();
-    let acquireOptions: AcquireOptions | undefined = options;
+    let wait: AcquireOptions | undefined;
     for (let tries = 1; ; tries++) {
-      const lease = await pool.acquire(acquireOptions);
+      options?.signal?.throwIfAborted();
+      let lease = pool.tryAcquire();
+      if (lease === undefined) {
+        wait ??= { signal: options?.signal, deadlineAtMs: pool.acquireDeadline() };
+        lease = await pool.acquire(wait);
+      }
       let result: R;
       try {
         result = await use(lease.conn, options);
       } catch (error) {
         lease.release();
         if (tries > CACHED_TRIES || !isBadConn(error)) throw error;
-        options?.signal?.throwIfAborted();
         if (tries === CACHED_TRIES) pool.closeIdle();
-        acquireOptions = { signal: options?.signal, deadlineAtMs };
         continue;
       }
       return finish(result, lease, lease.conn);

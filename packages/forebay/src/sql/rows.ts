@@ -1,5 +1,5 @@
-// Rows: a result that is fetched as it is read. It holds a connection from the first read to its end, and gives it back
-// on every way out; this file is the only one that knows the ways.
+// Rows: a result that is fetched as it is read. It holds a connection from the first read to its
+// end, and gives it back on every way out; this file is the only one that knows the ways.
 
 import type { Column, DriverConn, DriverRows, StatementOptions } from "../driver/driver.ts";
 import { rowsClosed } from "./errors.ts";
@@ -8,33 +8,38 @@ import { Turns } from "./turns.ts";
 import type { Row } from "./types.ts";
 
 /**
- * `unread`: no connection yet. `reading`: from the first read on. `exhausted`: read to the end. `closed`: by its reader,
- * before the end. `failed`: by an error, an abort, or the end of the session under it.
+ * `unread`: no connection yet. `reading`: from the first read on. `exhausted`: read to the end.
+ * `closed`: by its reader, before the end. `failed`: by an error, an abort, or the end of the
+ * session under it.
  */
 type Phase = "unread" | "reading" | "exhausted" | "closed" | "failed";
 
 const NONE: readonly unknown[] = Object.freeze([]);
 
 /**
- * The rows of one statement, fetched while they are read: memory is bounded by a batch of the driver's, and the server
- * waits for the reader. Made by `rows` of a `DB`, `Conn`, `Tx` or `Stmt`.
+ * The rows of one statement, fetched while they are read: memory is bounded by a batch of the
+ * driver's, and the server waits for the reader. Made by `rows` of a `DB`, `Conn`, `Tx` or `Stmt`.
  *
- * The statement runs, and a connection is taken, at the first read; what is never read holds nothing. The connection
- * goes back at the end of the rows, at an error, when the signal is aborted, when a loop is left by `break`, `return`
- * or a throw, and by `close`. Who reads with `next` alone and stops early must call `close`.
+ * The statement runs, and a connection is taken, at the first read; what is never read holds
+ * nothing. The connection goes back at the end of the rows, at an error, when the signal is
+ * aborted, when a loop is left by `break`, `return` or a throw, and by `close`. Who reads with
+ * `next` alone and stops early must call `close`.
  *
- * On a `Conn` or a `Tx`, other calls reject with `CONN_BUSY` from the first read to the end. On a `DB` they take
- * other connections: a loop that makes calls on the `DB` needs a pool of more than one.
+ * On a `Conn` or a `Tx`, other calls reject with `CONN_BUSY` from the first read to the end. On a
+ * `DB` they take other connections: a loop that makes calls on the `DB` needs a pool of more than
+ * one.
  *
- * Reads may be made concurrently; they are served in order. After an error each read rejects with it; after an early
- * `close`, with `ROWS_CLOSED`, so that nobody takes the half for the whole; after the end each gives `done`.
+ * Reads may be made concurrently; they are served in order. After an error each read rejects with
+ * it; after an early `close`, with `ROWS_CLOSED`, so that nobody takes the half for the whole;
+ * after the end each gives `done`.
  *
  * @example
  * ```ts
  * import type { DB } from "forebay";
  *
  * async function firstOver(db: DB, limit: number): Promise<number | undefined> {
- *   for await (const { id, size } of db.rows<{ id: number; size: number }>("SELECT id, size FROM files")) {
+ *   const files = db.rows<{ id: number; size: number }>("SELECT id, size FROM files");
+ *   for await (const { id, size } of files) {
  *     if (size > limit) return id; // the rest is never fetched, the connection is back
  *   }
  *   return undefined;
@@ -94,8 +99,9 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
   }
 
   /**
-   * Ends the rows. Resolves when the connection has been given back; waits for a read in flight. No effect at the end
-   * or on a second call. Rejects only when the driver could not end the statement; then the connection is closed.
+   * Ends the rows. Resolves when the connection has been given back; waits for a read in flight. No
+   * effect at the end or on a second call. Rejects only when the driver could not end the
+   * statement; then the connection is closed.
    */
   async close(): Promise<void> {
     const failure = await this.#stop("closed", rowsClosed);
@@ -184,7 +190,10 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
     this.#letGo()?.release();
   }
 
-  /** A read has rejected: gives the connection back unless `#stop` is about to, and says what to reject with. */
+  /**
+   * A read has rejected: gives the connection back unless `#stop` is about to, and says what to
+   * reject with.
+   */
   #fail(error: unknown): unknown {
     if (this.#phase !== "reading") return error;
     this.#phase = "failed";
@@ -194,7 +203,9 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
     return error;
   }
 
-  /** Ends the rows before their end. Never rejects: gives what the driver rejected with, if it did. */
+  /**
+   * Ends the rows before their end. Never rejects: gives what the driver rejected with, if it did.
+   */
   async #stop(
     phase: "closed" | "failed",
     refusal: () => unknown,

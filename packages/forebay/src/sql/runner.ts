@@ -1,11 +1,15 @@
-// What DB, Conn and Tx have in common inside: a way to make one call on a driver connection and give it back. Written
-// once for any connection of a pool (retry.ts) and once for one session (scope.ts); statements and rows run on either.
+// What DB, Conn and Tx have in common inside: a way to make one call on a driver connection and
+// give it back. Written once for any connection of a pool (retry.ts) and once for one session
+// (scope.ts); statements and rows run on either.
 
 import type { DriverConn, DriverResult, StatementOptions } from "../driver/driver.ts";
 import { NoRowsError } from "./errors.ts";
 import type { ExecResult, Result } from "./types.ts";
 
-/** A connection in the hands of one user, who calls exactly one of the two, once. A pool's `Lease` is one. */
+/**
+ * A connection in the hands of one user, who calls exactly one of the two, once. A pool's `Lease`
+ * is one.
+ */
 export interface Hold {
   /** Gives the connection back for reuse; whether it is fit for that, the driver says. */
   release(): void;
@@ -13,16 +17,22 @@ export interface Hold {
   discard(reason?: unknown): void;
 }
 
-/** Something that keeps a session over several calls, and shuts out the session's other users meanwhile. */
+/**
+ * Something that keeps a session over several calls, and shuts out the session's other users
+ * meanwhile.
+ */
 export interface Borrower {
   /**
-   * Ends the use: whatever is called on the borrower from now on rejects with what `reason` makes. Resolves once the
-   * connection has been given back. Never rejects.
+   * Ends the use: whatever is called on the borrower from now on rejects with what `reason` makes.
+   * Resolves once the connection has been given back. Never rejects.
    */
   abandon(reason: () => unknown): Promise<void>;
 }
 
-/** Makes a call on a driver connection. Both `use` and `finish` may be called again if nothing was sent. */
+/**
+ * Makes a call on a driver connection. Both `use` and `finish` may be called again if nothing was
+ * sent.
+ */
 export type Use<C, R> = (conn: C, options: StatementOptions | undefined) => Promise<R>;
 
 /** Ends a call that succeeded: takes over the hold, and gives it back now or later. */
@@ -31,8 +41,9 @@ export type Finish<C, R, T> = (result: R, hold: Hold, conn: C) => T;
 /** Where calls are made. */
 export interface Runner<C extends DriverConn> {
   /**
-   * Gets a connection, makes the call, and hands result and hold to `finish`. If the call rejects, the connection is
-   * given back and `finish` is not called. A `borrower` keeps the hold beyond the call.
+   * Gets a connection, makes the call, and hands result and hold to `finish`. If the call rejects,
+   * the connection is given back and `finish` is not called. A `borrower` keeps the hold beyond the
+   * call.
    */
   run<R, T>(
     use: Use<C, R>,
@@ -52,10 +63,10 @@ export function finishQuery<T>(result: DriverResult, hold: Hold): Result<T> {
 }
 
 /** Gives the connection back; the first row, or a `NoRowsError`. */
-export function finishQueryRow<T>(result: DriverResult, hold: Hold): T {
+export function finishQueryRow(result: DriverResult, hold: Hold): unknown {
   hold.release();
   if (result.rows.length === 0) throw new NoRowsError();
-  return result.rows[0] as T;
+  return result.rows[0];
 }
 
 /** Gives the connection back; what was done, without rows. */

@@ -1,6 +1,6 @@
-// One session, used by one handle (a Conn or a Tx): calls go out one at a time in the order they were made; open Rows
-// and inner transactions borrow the session and shut everyone else out. Scopes nest as the handles do: the inner one
-// holds a turn of the outer one for all its life.
+// One session, used by one handle (a Conn or a Tx): calls go out one at a time in the order they
+// were made; open Rows and inner transactions borrow the session and shut everyone else out. Scopes
+// nest as the handles do: the inner one holds a turn of the outer one for all its life.
 
 import type { DriverConn, OperationOptions, StatementOptions } from "../driver/driver.ts";
 import { connBusy } from "./errors.ts";
@@ -9,8 +9,8 @@ import { linkSignals } from "./signals.ts";
 import { Turns } from "./turns.ts";
 
 /**
- * `open`: calls are made. `closing`: new calls are refused, those already queued are made. `killed`: queued calls are
- * refused too. It never goes back.
+ * `open`: calls are made. `closing`: new calls are refused, those already queued are made.
+ * `killed`: queued calls are refused too. It never goes back.
  */
 type Phase = "open" | "closing" | "killed";
 
@@ -53,8 +53,8 @@ export class Scope<C extends DriverConn> implements Runner<C> {
   #unwatch: (() => void) | undefined;
 
   /**
-   * `hold` is given back when the scope ends. `done` makes the error for calls after the end. Aborting `signal` aborts
-   * the driver's call in flight; what else it does, `watch` says.
+   * `hold` is given back when the scope ends. `done` makes the error for calls after the end.
+   * Aborting `signal` aborts the driver's call in flight; what else it does, `watch` says.
    */
   constructor(conn: C, hold: Hold, done: (cause?: unknown) => unknown, signal?: AbortSignal) {
     this.#conn = conn;
@@ -80,7 +80,9 @@ export class Scope<C extends DriverConn> implements Runner<C> {
     return this.#signal;
   }
 
-  /** See `Runner`. Calls that wait for their turn leave the queue when their own signal is aborted. */
+  /**
+   * See `Runner`. Calls that wait for their turn leave the queue when their own signal is aborted.
+   */
   async run<R, T>(
     use: Use<C, R>,
     finish: Finish<C, R, T>,
@@ -89,7 +91,8 @@ export class Scope<C extends DriverConn> implements Runner<C> {
   ): Promise<T> {
     this.assertFree();
     const own = options?.signal;
-    if (own?.aborted === true) throw own.reason;
+    own?.throwIfAborted();
+    this.#signal?.throwIfAborted();
     const link =
       own === undefined || this.#signal === undefined ? undefined : linkSignals(own, this.#signal);
     this.#borrower = borrower;
@@ -122,7 +125,10 @@ export class Scope<C extends DriverConn> implements Runner<C> {
     return finish(result, turn, this.#conn);
   }
 
-  /** Lets `fn` have the driver connection for one turn. When it throws, nobody knows what it left: then it is discarded. */
+  /**
+   * Lets `fn` have the driver connection for one turn. When it throws, nobody knows what it left:
+   * then it is discarded.
+   */
   raw<T>(fn: (conn: C) => Promise<T> | T, options: OperationOptions | undefined): Promise<T> {
     const use = async (conn: C): Promise<T> => {
       try {
@@ -140,8 +146,8 @@ export class Scope<C extends DriverConn> implements Runner<C> {
   }
 
   /**
-   * Waits for its turn behind the calls made so far, and makes one more whatever the phase: the one that ends the
-   * scope. Rejects with the refusal when the connection is gone by then.
+   * Waits for its turn behind the calls made so far, and makes one more whatever the phase: the one
+   * that ends the scope. Rejects with the refusal when the connection is gone by then.
    */
   async runLast<T>(use: (conn: C) => Promise<T>, signal?: AbortSignal): Promise<T> {
     const wait = this.#turns.take(signal);
@@ -154,9 +160,21 @@ export class Scope<C extends DriverConn> implements Runner<C> {
     }
   }
 
+  /** Waits for the calls made so far, of borrowers too. */
+  async idle(): Promise<void> {
+    const wait = this.#turns.take();
+    if (wait !== undefined) await wait;
+    this.#turns.give();
+  }
+
+  /** Throws the refusal unless the scope is open. */
+  assertOpen(): void {
+    if (this.#phase !== "open") throw this.#refusal();
+  }
+
   /** Throws the refusal unless the scope is open, and `CONN_BUSY` while the session is lent. */
   assertFree(): void {
-    if (this.#phase !== "open") throw this.#refusal();
+    this.assertOpen();
     if (this.#borrower !== undefined) throw connBusy();
   }
 
@@ -188,7 +206,10 @@ export class Scope<C extends DriverConn> implements Runner<C> {
     this.#hold.release();
   }
 
-  /** Gives the connection back to be closed, and ends the outer scopes too. No effect once it has been given back. */
+  /**
+   * Gives the connection back to be closed, and ends the outer scopes too. No effect once it has
+   * been given back.
+   */
   discard(reason: unknown): void {
     this.kill(() => this.#done(reason));
     if (this.#isOver) return;
@@ -196,7 +217,10 @@ export class Scope<C extends DriverConn> implements Runner<C> {
     this.#hold.discard(reason);
   }
 
-  /** Calls `onAbort` when the scope's signal is aborted while the scope is open; at once if it has been aborted. */
+  /**
+   * Calls `onAbort` when the scope's signal is aborted while the scope is open; at once if it has
+   * been aborted.
+   */
   watch(onAbort: (reason: unknown) => void): void {
     const signal = this.#signal;
     if (signal === undefined) return;

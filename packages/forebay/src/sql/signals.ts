@@ -1,5 +1,5 @@
-// Two abort signals as one. AbortSignal.any would do, but it keeps something for each call as long as the longer-lived
-// signal lives; here the caller says when the call is over.
+// Two abort signals as one. AbortSignal.any would do, but it keeps something for each call as long
+// as the longer-lived signal lives; here the caller says when the call is over.
 
 /** A signal that follows two others until `unlink`. */
 export interface LinkedSignal {
@@ -7,7 +7,9 @@ export interface LinkedSignal {
   unlink(): void;
 }
 
-/** Aborts, with the same reason, as soon as one of the two does. Always call `unlink` in the end. */
+/**
+ * Aborts, with the same reason, as soon as one of the two does. Always call `unlink` in the end.
+ */
 export function linkSignals(one: AbortSignal, other: AbortSignal): LinkedSignal {
   const controller = new AbortController();
   const onOne = (): void => controller.abort(one.reason);

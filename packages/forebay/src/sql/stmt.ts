@@ -1,5 +1,6 @@
-// Prepared statements: one SQL text that any number of connections may know, each by a driver statement of its own.
-// The register of who knows what hangs on the driver connections, weakly: a connection that goes takes its part along.
+// Prepared statements: one SQL text that any number of connections may know, each by a driver
+// statement of its own. The register of who knows what hangs on the driver connections, weakly: a
+// connection that goes takes its part along.
 
 import type {
   DriverConn,
@@ -36,9 +37,10 @@ class Plan {
 const PREPARED = new WeakMap<DriverConn, Map<Plan, DriverStmt>>();
 
 /**
- * Prepares the plan on a connection that does not know it, and frees what nobody needs there any more. Freeing waits
- * for this moment because the connection is ours now, and may be somebody else's when a Stmt is closed. So the server
- * keeps on each connection at most what was in use at the last prepare there, and one more.
+ * Prepares the plan on a connection that does not know it, and frees what nobody needs there any
+ * more. Freeing waits for this moment because the connection is ours now, and may be somebody
+ * else's when a Stmt is closed. So the server keeps on each connection at most what was in use at
+ * the last prepare there, and one more.
  */
 async function prepareOn(
   plan: Plan,
@@ -63,12 +65,13 @@ async function prepareOn(
 let planOf: (stmt: Stmt) => Plan;
 
 /**
- * A prepared statement, made by `prepare` of a `DB`, `Conn` or `Tx`. One made by a `DB` runs on any connection of the
- * pool, and is prepared again, unseen, on each that does not know it yet; the retries of the `DB` hold for it too. One
- * made by a `Conn` or a `Tx` runs on that connection alone, in its order of calls, and ends with it.
+ * A prepared statement, made by `prepare` of a `DB`, `Conn` or `Tx`. One made by a `DB` runs on any
+ * connection of the pool, and is prepared again, unseen, on each that does not know it yet; the
+ * retries of the `DB` hold for it too. One made by a `Conn` or a `Tx` runs on that connection
+ * alone, in its order of calls, and ends with it.
  *
- * Every method may be called concurrently. After `close`, calls reject with `STMT_CLOSED`, also those that were still
- * waiting for a connection.
+ * Every method may be called concurrently. After `close`, calls reject with `STMT_CLOSED`, also
+ * those that were still waiting for a connection.
  *
  * @example
  * ```ts
@@ -94,7 +97,10 @@ export class Stmt implements AsyncDisposable {
   readonly #plan: Plan;
   #isClosed = false;
 
-  /** For `prepareStmt` and `bindStmt`. Without a plan it makes its own, which is over when the statement is. */
+  /**
+   * For `prepareStmt` and `bindStmt`. Without a plan it makes its own, which is over when the
+   * statement is.
+   */
   constructor(runner: Runner<DriverConn>, from: Plan | { sql: string; isOver: () => boolean }) {
     this.#runner = runner;
     this.#plan =
@@ -111,7 +117,7 @@ export class Stmt implements AsyncDisposable {
 
   /** As `Querier.queryRow`, of the statement prepared. */
   queryRow<T = Row>(args: readonly unknown[] = NO_ARGS, options?: StatementOptions): Promise<T> {
-    return this.#runner.run(this.#query(args), finishQueryRow<T>, options);
+    return this.#runner.run(this.#query(args), finishQueryRow, options) as Promise<T>;
   }
 
   /** As `Querier.exec`, of the statement prepared. */
@@ -119,7 +125,10 @@ export class Stmt implements AsyncDisposable {
     return this.#runner.run(this.#query(args), finishExec, options);
   }
 
-  /** As `Querier.rows`, of the statement prepared. Rows that are being read outlive the close of the statement. */
+  /**
+   * As `Querier.rows`, of the statement prepared. Rows that are being read outlive the close of the
+   * statement.
+   */
   rows<T = Row>(args: readonly unknown[] = NO_ARGS, options?: StatementOptions): Rows<T> {
     const stream: Use<DriverConn, DriverRows> = (conn, with_) =>
       this.#with(conn, with_, (stmt) => stmt.stream(args, with_));
@@ -127,8 +136,9 @@ export class Stmt implements AsyncDisposable {
   }
 
   /**
-   * Ends the statement. Calls that have begun run to their end. The server's part is freed on each connection when
-   * something else is prepared there, or with the connection. No effect on a second call; never rejects.
+   * Ends the statement. Calls that have begun run to their end. The server's part is freed on each
+   * connection when something else is prepared there, or with the connection. No effect on a second
+   * call; never rejects.
    */
   close(): Promise<void> {
     this.#isClosed = true;
@@ -155,8 +165,8 @@ export class Stmt implements AsyncDisposable {
 }
 
 /**
- * Prepares a statement where `runner` runs, so that a wrong one is found now. `isOver` says whether the statement has
- * ended with its session.
+ * Prepares a statement where `runner` runs, so that a wrong one is found now. `isOver` says whether
+ * the statement has ended with its session.
  */
 export function prepareStmt(
   runner: Runner<DriverConn>,
@@ -172,7 +182,9 @@ export function prepareStmt(
   return runner.run((conn, with_) => prepareOn(planOf(stmt), conn, with_), finish, options);
 }
 
-/** The same statement where `runner` runs. What that connection knows already is not prepared again. */
+/**
+ * The same statement where `runner` runs. What that connection knows already is not prepared again.
+ */
 export function bindStmt(runner: Runner<DriverConn>, stmt: Stmt): Stmt {
   return new Stmt(runner, planOf(stmt));
 }

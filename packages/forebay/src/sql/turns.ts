@@ -7,7 +7,9 @@ interface Waiter {
   next: Waiter | undefined;
 }
 
-/** A lock whose waiters are served in order of arrival. A turn that was taken is given exactly once. */
+/**
+ * A lock whose waiters are served in order of arrival. A turn that was taken is given exactly once.
+ */
 export class Turns {
   #taken = false;
   #first: Waiter | undefined;
@@ -19,9 +21,9 @@ export class Turns {
   }
 
   /**
-   * Takes the turn: at once when it is free, and then there is no promise to wait for. Otherwise resolves when it has
-   * been given; rejects with `signal.reason`, and takes no turn, when `signal` is aborted before that. The caller has
-   * looked whether the signal was aborted already.
+   * Takes the turn: at once when it is free, and then there is no promise to wait for. Otherwise
+   * resolves when it has been given; rejects with `signal.reason`, and takes no turn, when `signal`
+   * is aborted before that. The caller has looked whether the signal was aborted already.
    */
   take(signal?: AbortSignal): Promise<void> | undefined {
     if (!this.#taken) {

@@ -1,5 +1,6 @@
-// Transactions. A Tx is the calls between a begin and one end; the outermost ends by the driver's commit or rollback,
-// an inner one by its savepoint. Every end, wanted or not, passes through this file.
+// Transactions. A Tx is the calls between a begin and one end; the outermost ends by the driver's
+// commit or rollback, an inner one by its savepoint. Every end, wanted or not, passes through this
+// file.
 
 import { isForebayError } from "../base/errors.ts";
 import type { DriverConn, OperationOptions, StatementOptions } from "../driver/driver.ts";
@@ -7,7 +8,7 @@ import { withinMs } from "../pool/within.ts";
 import { runExec, runQuery, runQueryRow, runRows } from "./calls.ts";
 import { txDone } from "./errors.ts";
 import type { Rows } from "./rows.ts";
-import type { Borrower, Hold, Runner } from "./runner.ts";
+import type { Hold, Runner } from "./runner.ts";
 import { Scope } from "./scope.ts";
 import { bindStmt, prepareStmt, type Stmt } from "./stmt.ts";
 import type { Timing } from "./timing.ts";
@@ -15,20 +16,22 @@ import { savepoint, type TxControl } from "./tx-control.ts";
 import type { BeginOptions, ExecResult, Querier, Result, Row } from "./types.ts";
 
 interface TxPrivates {
-  abandon(tx: Tx<DriverConn>, reason: () => unknown): Promise<void>;
-  run<T>(tx: Tx<DriverConn>, fn: () => Promise<T>): Promise<T>;
+  abandon(tx: Tx, reason: () => unknown): Promise<void>;
+  run<T>(tx: Tx, fn: () => Promise<T>): Promise<T>;
 }
 
 let privates: TxPrivates;
 
 /**
- * A transaction, made by `begin` or `transaction` of a `DB` or `Conn`, or by `transaction` of another `Tx`. Its calls
- * go out one at a time, in the order in which they were made; see `Querier`. They are never retried.
+ * A transaction, made by `begin` or `transaction` of a `DB` or `Conn`, or by `transaction` of
+ * another `Tx`. Its calls go out one at a time, in the order in which they were made; see
+ * `Querier`. They are never retried.
  *
- * It ends by `commit` or `rollback`; from then on calls reject with `TX_DONE`. It ends by itself when the signal given
- * to `begin` is aborted: then the statement in flight is aborted, those queued are not made, the transaction is rolled
- * back in the background, and calls reject with `signal.reason`. A statement that fails does not end it, but many
- * databases then refuse everything but a rollback, and answer a commit with one (`COMMIT_ROLLED_BACK`).
+ * It ends by `commit` or `rollback`; from then on calls reject with `TX_DONE`. It ends by itself
+ * when the signal given to `begin` is aborted: then the statement in flight is aborted, those
+ * queued are not made, the transaction is rolled back in the background, and calls reject with
+ * `signal.reason`. A statement that fails does not end it, but many databases then refuse
+ * everything but a rollback, and answer a commit with one (`COMMIT_ROLLED_BACK`).
  *
  * @example
  * ```ts
@@ -63,6 +66,7 @@ export class Tx<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
     this.#scope = scope;
     this.#control = control;
     this.#timing = timing;
+    if (control.depth > 0) return;
     scope.watch((reason) => {
       this.#aborted = { reason, done: this.#undo(() => reason) };
     });
@@ -103,17 +107,19 @@ export class Tx<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
   }
 
   /**
-   * A statement of the `DB` or `Conn`, to run in this transaction. It is prepared here at its first use, unless the
-   * connection knows it. Closing it, or the end of the transaction, leaves the statement it was made from as it is.
+   * A statement of the `DB` or `Conn`, to run in this transaction. It is prepared here at its first
+   * use, unless the connection knows it. Closing it, or the end of the transaction, leaves the
+   * statement it was made from as it is.
    */
   stmt(stmt: Stmt): Stmt {
     return bindStmt(this.#scope, stmt);
   }
 
   /**
-   * Runs `fn` with a savepoint around it: what it did stays when its promise resolves, and is undone, alone, when it
-   * rejects. Use the handle that `fn` is given: until the end of `fn` calls on this one reject with `CONN_BUSY`, so
-   * that no savepoint can undo what was done beside it. Otherwise as `DB.transaction`.
+   * Runs `fn` with a savepoint around it: what it did stays when its promise resolves, and is
+   * undone, alone, when it rejects. Use the handle that `fn` is given: until the end of `fn` calls
+   * on this one reject with `CONN_BUSY`, so that no savepoint can undo what was done beside it.
+   * Otherwise as `DB.transaction`.
    */
   async transaction<T>(fn: (tx: Tx<C>) => Promise<T>): Promise<T> {
     const control = savepoint(this.#control.depth + 1);
@@ -122,20 +128,21 @@ export class Tx<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
   }
 
   /**
-   * Lets `fn` use the driver's connection, in turn; not to be kept after `fn` has ended. If it throws, the connection
-   * is closed and the transaction is over: catch in `fn` what is harmless.
+   * Lets `fn` use the driver's connection, in turn; not to be kept after `fn` has ended. If it
+   * throws, the connection is closed and the transaction is over: catch in `fn` what is harmless.
    */
   raw<T>(fn: (conn: C) => Promise<T> | T, options?: OperationOptions): Promise<T> {
     return this.#scope.raw(fn, options);
   }
 
   /**
-   * Commits, after the calls made before. With this the transaction has ended whatever comes of it: if the commit
-   * fails, what the server has not rolled back by itself is rolled back.
+   * Commits, after the calls made before. With this the transaction has ended whatever comes of it:
+   * if the commit fails, what the server has not rolled back by itself is rolled back.
    *
-   * Rejects as the driver does, in particular with `COMMIT_ROLLED_BACK` when the server rolled back instead, and with
-   * `OUTCOME_UNKNOWN` when nobody can know. With `CONN_BUSY`, and then it has not ended, while `Rows` or an inner
-   * transaction are open. Without `options.signal` it obeys the transaction's.
+   * Rejects as the driver does, in particular with `COMMIT_ROLLED_BACK` when the server rolled back
+   * instead, and with `OUTCOME_UNKNOWN` when nobody can know. With `CONN_BUSY`, and then it has not
+   * ended, while `Rows` or an inner transaction are open. Without `options.signal` it obeys the
+   * transaction's.
    */
   async commit(options?: OperationOptions): Promise<void> {
     const scope = this.#scope;
@@ -162,9 +169,10 @@ export class Tx<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
   }
 
   /**
-   * Rolls back: waits for the call in flight, ends open `Rows` and inner transactions; calls that have not begun reject
-   * with `TX_DONE`. After an abort it resolves when the rollback that is under way is done. If it fails, the
-   * connection is closed, by which the server rolls back; the driver's error still rejects.
+   * Rolls back: waits for the call in flight, ends open `Rows` and inner transactions; calls that
+   * have not begun reject with `TX_DONE`. After an abort it resolves when the rollback that is
+   * under way is done. If it fails, the connection is closed, by which the server rolls back; the
+   * driver's error still rejects.
    */
   async rollback(options?: OperationOptions): Promise<void> {
     if (this.#aborted !== undefined) {
@@ -172,7 +180,7 @@ export class Tx<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
       return;
     }
     const scope = this.#scope;
-    if (!scope.isOpen) throw scope.refusal();
+    scope.assertOpen();
     scope.kill(txDone);
     await scope.abandonBorrower(txDone);
     try {
@@ -208,7 +216,10 @@ export class Tx<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
     if (this.#scope.isOpen) await this.#undo(txDone);
   }
 
-  /** Rolls back for the caller who cannot be told of errors: where it fails, the connection is discarded. Never rejects. */
+  /**
+   * Rolls back for the caller who cannot be told of errors: where it fails, the connection is
+   * discarded. Never rejects.
+   */
   async #undo(refusal: () => unknown): Promise<void> {
     const scope = this.#scope;
     const { clock, rollbackTimeoutMs } = this.#timing;
@@ -225,7 +236,10 @@ export class Tx<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
     scope.release();
   }
 
-  /** The session ends: an outer transaction takes the savepoints along with it, an outermost one is rolled back. */
+  /**
+   * The session ends: an outer transaction takes the savepoints along with it, an outermost one is
+   * rolled back.
+   */
   async #abandon(reason: () => unknown): Promise<void> {
     const scope = this.#scope;
     if (this.#control.depth === 0) {
@@ -239,7 +253,13 @@ export class Tx<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
   }
 }
 
-/** Begins a transaction where `runner` runs; on a session, the transaction borrows it until its end. */
+/**
+ * Begins a transaction where `runner` runs; on a session, the transaction borrows it until its end.
+ *
+ * After an abort in the middle of the begin nobody knows whether the server has begun. So it counts
+ * as begun, for the abort to roll back: nothing may run later in a transaction that nobody knows
+ * of.
+ */
 export function beginTx<C extends DriverConn>(
   runner: Runner<C>,
   control: TxControl,
@@ -247,30 +267,30 @@ export function beginTx<C extends DriverConn>(
   timing: Timing,
 ): Promise<Tx<C>> {
   const signal = options?.signal ?? (runner instanceof Scope ? runner.signal : undefined);
+  let tx: Tx<C> | undefined;
+  const use = async (conn: C, with_: OperationOptions | undefined): Promise<void> => {
+    try {
+      await control.begin(conn, with_);
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+    }
+  };
   const finish = (_begun: void, hold: Hold, conn: C): Tx<C> => {
-    const tx = new Tx(new Scope(conn, hold, txDone, signal), control, timing);
+    tx = new Tx(new Scope(conn, hold, txDone, signal), control, timing);
     signal?.throwIfAborted();
     return tx;
   };
-  const borrower: Borrower = {
-    abandon: (reason) =>
-      begun.then(
-        (tx) => privates.abandon(tx, reason),
-        () => undefined,
-      ),
+  const abandon = async (reason: () => unknown): Promise<void> => {
+    if (tx === undefined) await begun.catch(() => undefined);
+    if (tx !== undefined) await privates.abandon(tx, reason);
   };
-  const begun = runner.run(
-    (conn, with_) => control.begin(conn, with_),
-    finish,
-    options,
-    borrower,
-  );
+  const begun = runner.run(use, finish, options, { abandon });
   return begun;
 }
 
 /**
- * Runs `fn` in a transaction that has begun: commits when it resolves, rolls back when it throws. What `fn` has ended
- * itself stays as it is.
+ * Runs `fn` in a transaction that has begun: commits when it resolves, rolls back when it throws.
+ * What `fn` has ended itself stays as it is.
  */
 export function runToEnd<C extends DriverConn, T>(
   tx: Tx<C>,

@@ -102,6 +102,8 @@ export class FakeConnector implements Connector<FakeConn> {
   mayRetry = true;
   /** Connections that are open, or being closed. */
   readonly open = new Set<FakeConn>();
+  /** Told of a dial whose signal was aborted, and after how long. */
+  onDialAborted: (afterMs: number) => void = () => undefined;
   /** Dials under way. */
   dialing = 0;
   /** Dials begun. */
@@ -114,6 +116,11 @@ export class FakeConnector implements Connector<FakeConn> {
     this.script = script;
   }
 
+  /** A breach of the contract that was seen here, where nobody could be told. */
+  breach: unknown;
+  #dialedAtMs = -1;
+  #dialsAtOnce = 0;
+
   /** What the server would count: connections open, and dials under way. */
   get serverCount(): number {
     return this.open.size + this.dialing;
@@ -121,12 +128,17 @@ export class FakeConnector implements Connector<FakeConn> {
 
   async connect({ signal, onLost }: ConnectOptions): Promise<FakeConn> {
     assert(!this.closed, "fake connector: connect after close");
+    this.#assertPause();
     this.dialCount += 1;
     const id = this.dialCount;
     this.dialing += 1;
+    const dialedAtMs = this.clock.nowMs();
+    const onAbort = () => this.onDialAborted(this.clock.nowMs() - dialedAtMs);
+    signal.addEventListener("abort", onAbort, { once: true });
     try {
       await this.perform(this.script("connect", id), signal);
     } finally {
+      signal.removeEventListener("abort", onAbort);
       this.dialing -= 1;
     }
     const conn = new FakeConn(id, this, onLost);
@@ -140,6 +152,18 @@ export class FakeConnector implements Connector<FakeConn> {
 
   close(): void {
     this.closed = true;
+  }
+
+  /** A pool that dials thousands of times while no time passes would do so for ever. */
+  #assertPause(): void {
+    this.#dialsAtOnce = this.clock.nowMs() === this.#dialedAtMs ? this.#dialsAtOnce + 1 : 0;
+    this.#dialedAtMs = this.clock.nowMs();
+    try {
+      assert(this.#dialsAtOnce < 5000, "fake connector: dialed without end");
+    } catch (error) {
+      this.breach = error;
+      throw error;
+    }
   }
 
   /** Carries an outcome out; rejects early when the signal is aborted. */

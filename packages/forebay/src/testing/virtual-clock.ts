@@ -1,5 +1,6 @@
 // A clock that stands still until it is told to move, for tests that are the same on every run.
 
+import { assert } from "../base/assert.ts";
 import { type Clock, type MonotonicMs, systemClock, type Timer } from "../base/clock.ts";
 
 interface VirtualTimer extends Timer {
@@ -63,8 +64,11 @@ export class VirtualClock implements Clock {
   /** Moves time forward by `byMs`, firing what becomes due on the way, each at its own moment. */
   async advance(byMs: number): Promise<void> {
     const untilMs = this.#nowMs + byMs;
+    let firedAtOnce = 0;
     await this.settle();
     for (let timer = this.#next(untilMs); timer !== undefined; timer = this.#next(untilMs)) {
+      firedAtOnce = timer.dueAtMs > this.#nowMs ? 0 : firedAtOnce + 1;
+      assert(firedAtOnce < 5000, "virtual clock: timers fire without end, and no time passes");
       this.#nowMs = Math.max(this.#nowMs, timer.dueAtMs);
       timer.cancel();
       timer.fire();

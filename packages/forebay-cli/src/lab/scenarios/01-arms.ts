@@ -297,3 +297,12 @@ export async function runCpuBound(
 function total(values: Float64Array): number {
   return values.reduce((sum, value) => sum + value, 0);
 }
+
+/** The response times of several turns as one histogram. */
+export function responseOf(
+  turns: readonly { readonly response: LatencyHistogram }[],
+): LatencyHistogram {
+  const all = new LatencyHistogram();
+  for (const turn of turns) all.add(turn.response);
+  return all;
+}

@@ -1,5 +1,6 @@
-// What a connection is to be like: options, the connection string, the environment and the defaults, in this order
-// of precedence, merged and checked once. The password leaves through a function only, so that no dump shows it.
+// What a connection is to be like: options, the connection string, the environment and the
+// defaults, in this order of precedence, merged and checked once. The password leaves through a
+// function only, so that no dump shows it.
 
 import { userInfo } from "node:os";
 import { type Clock, systemClock } from "../../base/clock.ts";
@@ -9,13 +10,13 @@ import type { PgNotice } from "./errors.ts";
 import type { TypePolicy } from "./types/index.ts";
 
 /**
- * Whether the connection is encrypted and how far the server is checked, as in libpq. Without meaning for a Unix
- * socket.
+ * Whether the connection is encrypted and how far the server is checked, as in libpq. Without
+ * meaning for a Unix socket.
  *
  * - `disable`: plain.
  * - `allow`: plain; encrypted if the server refuses plain.
- * - `prefer`: encrypted; plain if the server does not speak TLS or refuses encryption. Safe from nobody who can
- *   change what passes.
+ * - `prefer`: encrypted; plain if the server does not speak TLS or refuses encryption. Safe from
+ *   nobody who can change what passes.
  * - `require`: encrypted; the certificate is checked only if `sslRootCert` is given.
  * - `verify-ca`: the certificate must come from a trusted authority.
  * - `verify-full`: and must be for this host.
@@ -25,14 +26,20 @@ export type SslMode = "disable" | "allow" | "prefer" | "require" | "verify-ca" |
 /** Whether SCRAM is tied to the TLS connection, which shuts out a server in the middle. */
 export type ChannelBindingMode = "disable" | "prefer" | "require";
 
-/** A password, or a function that gives it for each connection anew, such as one that fetches a short-lived token. */
+/**
+ * A password, or a function that gives it for each connection anew, such as one that fetches a
+ * short-lived token.
+ */
 export type PasswordSource = string | (() => string | Promise<string>);
 
-/** Options of a connection. What is `undefined` comes from the connection string, the environment or the default. */
+/**
+ * Options of a connection. What is `undefined` comes from the connection string, the environment or
+ * the default.
+ */
 export interface PostgresOptions {
   /**
-   * A name, an address, or the directory of a Unix socket (it begins with `/` or `@`). A name is resolved for each
-   * connection anew. @defaultValue `PGHOST`, else `"localhost"`
+   * A name, an address, or the directory of a Unix socket (it begins with `/` or `@`). A name is
+   * resolved for each connection anew. @defaultValue `PGHOST`, else `"localhost"`
    */
   readonly host?: string | undefined;
   /** @defaultValue `PGPORT`, else 5432 */
@@ -46,25 +53,32 @@ export interface PostgresOptions {
   /** @defaultValue `PGSSLMODE`, else `"prefer"` */
   readonly sslMode?: SslMode | undefined;
   /**
-   * A file of trusted authorities in PEM. `"system"` stands for those that Node trusts, which `verify-ca` and
-   * `verify-full` use also when nothing is given. Read for each connection. @defaultValue `PGSSLROOTCERT`
+   * A file of trusted authorities in PEM. `"system"` stands for those that Node trusts, which
+   * `verify-ca` and `verify-full` use also when nothing is given. Read for each connection.
+   * @defaultValue `PGSSLROOTCERT`
    */
   readonly sslRootCert?: string | undefined;
   /** A file with the client's certificate in PEM. @defaultValue `PGSSLCERT` */
   readonly sslCert?: string | undefined;
   /** A file with the client's key in PEM, not encrypted. @defaultValue `PGSSLKEY` */
   readonly sslKey?: string | undefined;
-  /** `direct` begins TLS at once, for servers from PostgreSQL 17 on. @defaultValue `PGSSLNEGOTIATION`, else `"postgres"` */
+  /**
+   * `direct` begins TLS at once, for servers from PostgreSQL 17 on. @defaultValue
+   * `PGSSLNEGOTIATION`, else `"postgres"`
+   */
   readonly sslNegotiation?: "postgres" | "direct" | undefined;
   /** @defaultValue `PGCHANNELBINDING`, else `"prefer"` */
   readonly channelBinding?: ChannelBindingMode | undefined;
   /** @defaultValue `PGAPPNAME`, else `"forebay"` */
   readonly applicationName?: string | undefined;
-  /** Options for the server's session, such as `-c statement_timeout=5s`. @defaultValue `PGOPTIONS` */
+  /**
+   * Options for the server's session, such as `-c statement_timeout=5s`. @defaultValue `PGOPTIONS`
+   */
   readonly options?: string | undefined;
   /**
-   * How long one connection may take from the look-up of the name to the readiness of the session; `Infinity` for no
-   * limit. @defaultValue `PGCONNECT_TIMEOUT` (which is in seconds, 0 for no limit), else 10 000
+   * How long one connection may take from the look-up of the name to the readiness of the session;
+   * `Infinity` for no limit. @defaultValue `PGCONNECT_TIMEOUT` (which is in seconds, 0 for no
+   * limit), else 10 000
    */
   readonly connectTimeoutMs?: number | undefined;
   /** What an `int8` becomes. @defaultValue `"auto"` */
@@ -72,11 +86,15 @@ export interface PostgresOptions {
   /** The most rows that a stream fetches at once; fewer when they are long. @defaultValue 1000 */
   readonly fetchRowsMax?: number | undefined;
   /**
-   * The longest message that is accepted from the server, in bytes, which bounds the memory that a row can take.
+   * The longest message that is accepted from the server, in bytes, which bounds the memory that a
+   * row can take.
    * @defaultValue 1 GiB - 1, the server's own limit
    */
   readonly maxMessageBytes?: number | undefined;
-  /** Idle time before the system probes the connection; `Infinity` turns probes off. @defaultValue 60 000 */
+  /**
+   * Idle time before the system probes the connection; `Infinity` turns probes off. @defaultValue
+   * 60 000
+   */
   readonly keepAliveMs?: number | undefined;
   /** Is given every notice of the server. An error that it throws is an uncaught one. */
   readonly onNotice?: ((notice: PgNotice) => void) | undefined;
@@ -148,8 +166,8 @@ const FETCH_ROWS_DEFAULT = 1000;
 const MESSAGE_BYTES_DEFAULT = 0x3fff_ffff;
 
 /**
- * Merges a connection string (a URL or libpq's keywords and values; may be empty), options, the environment and the
- * defaults. Throws `UsageError` of `OPTION_INVALID` that says what to do.
+ * Merges a connection string (a URL or libpq's keywords and values; may be empty), options, the
+ * environment and the defaults. Throws `UsageError` of `OPTION_INVALID` that says what to do.
  */
 export function resolveConfig(connInfo: string, options: PostgresOptions): PostgresConfig {
   const text = new Layers(parseConnInfo(connInfo), options.env ?? process.env);
@@ -207,7 +225,9 @@ export function describeTarget(config: PostgresConfig): string {
   return `${config.user}@${host}:${config.port}/${config.database}`;
 }
 
-/** The connection string over the environment; an empty value counts as none, as it does for libpq. */
+/**
+ * The connection string over the environment; an empty value counts as none, as it does for libpq.
+ */
 class Layers {
   readonly #connInfo: ConnInfo;
   readonly #env: Readonly<Record<string, string | undefined>>;

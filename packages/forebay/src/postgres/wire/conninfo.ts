@@ -1,10 +1,27 @@
-// Connection strings as libpq reads them: URLs, and lists of keywords and values. From text to keywords only; what
-// they mean is for config.ts. Messages never repeat a piece of the string: any piece may be part of a password.
+// Connection strings as libpq reads them: URLs, and lists of keywords and values. From text to
+// keywords only; what they mean is for config.ts. Messages never repeat a piece of the string: any
+// piece may be part of a password.
 
 import { UsageError } from "../../base/errors.ts";
 
 /** The keywords that are understood, by libpq's names. */
-export const KEYWORDS = [
+export type Keyword =
+  | "host"
+  | "port"
+  | "user"
+  | "password"
+  | "dbname"
+  | "sslmode"
+  | "sslrootcert"
+  | "sslcert"
+  | "sslkey"
+  | "sslnegotiation"
+  | "channel_binding"
+  | "application_name"
+  | "connect_timeout"
+  | "options";
+
+const KEYWORDS: readonly Keyword[] = [
   "host",
   "port",
   "user",
@@ -19,15 +36,15 @@ export const KEYWORDS = [
   "application_name",
   "connect_timeout",
   "options",
-] as const satisfies readonly string[];
-
-/** One of the keywords that are understood. */
-export type Keyword = (typeof KEYWORDS)[number];
+];
 
 /** What a connection string says. */
 export type ConnInfo = ReadonlyMap<Keyword, string>;
 
-/** Keywords of libpq that are not understood here, with the values that ask for nothing beyond what is done anyway. */
+/**
+ * Keywords of libpq that are not understood here, with the values that ask for nothing beyond what
+ * is done anyway.
+ */
 const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   client_encoding: ["utf8", "utf-8", "unicode", "auto"],
   fallback_application_name: [],
@@ -47,7 +64,10 @@ const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   tcp_user_timeout: ["0"],
 };
 
-/** Reads a URL if the text begins as one, else a list of keywords and values. Throws `UsageError` of `OPTION_INVALID`. */
+/**
+ * Reads a URL if the text begins as one, else a list of keywords and values. Throws `UsageError` of
+ * `OPTION_INVALID`.
+ */
 export function parseConnInfo(text: string): ConnInfo {
   const scheme = /^postgres(?:ql)?:\/\//u.exec(text);
   if (scheme !== null) return parseUrl(text, scheme[0].length);
@@ -75,7 +95,8 @@ class Collected {
     const harmless = Object.hasOwn(HARMLESS, keyword) ? HARMLESS[keyword] : undefined;
     if (harmless === undefined) {
       throw invalid(
-        `the connection string has an unknown keyword ${where}; known are ${KEYWORDS.join(", ")}. ` +
+        `the connection string has an unknown keyword ${where}. ` +
+          `Known are ${KEYWORDS.join(", ")}. ` +
           "If it is part of a password, quote or percent-encode the password",
       );
     }
@@ -121,9 +142,7 @@ function setHost(collected: Collected, spec: string): void {
     throw invalid("the connection URL's host must be a name, an address, or [an IPv6 address]");
   }
   const [, bracketed = "", port = ""] = match;
-  const host = bracketed.startsWith("[")
-    ? bracketed.slice(1, -1)
-    : decode(bracketed, "host");
+  const host = bracketed.startsWith("[") ? bracketed.slice(1, -1) : decode(bracketed, "host");
   if (host !== "") collected.set("host", host, "in the host");
   if (port !== "") collected.set("port", port, "in the port");
 }
@@ -157,7 +176,10 @@ export function severalHosts(): UsageError {
   return invalid("several hosts in one connection string are not supported: name one");
 }
 
-/** `keyword = value` pairs; a value in single quotes may hold blanks; a backslash takes the next character as it is. */
+/**
+ * `keyword = value` pairs; a value in single quotes may hold blanks; a backslash takes the next
+ * character as it is.
+ */
 function parsePairs(text: string): ConnInfo {
   const collected = new Collected();
   let at = skipBlanks(text, 0);
@@ -196,6 +218,7 @@ function readValue(text: string, from: number): { readonly text: string; readonl
     if (character === "\\") at++;
     value += text.charAt(at);
   }
-  if (quoted) throw invalid(`the connection string lacks the closing quote of the value at ${from + 1}`);
+  if (quoted)
+    throw invalid(`the connection string lacks the closing quote of the value at ${from + 1}`);
   return { text: value, end: at };
 }

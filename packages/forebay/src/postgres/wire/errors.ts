@@ -1,4 +1,5 @@
-// The errors of a PostgreSQL connection, and what each of them means for the connection and for a retry.
+// The errors of a PostgreSQL connection, and what each of them means for the connection and for a
+// retry.
 
 import { ForebayError, isForebayError } from "../../base/errors.ts";
 import { isBadConn } from "../../driver/errors.ts";
@@ -8,7 +9,10 @@ export { ProtocolError } from "./proto/protocol-error.ts";
 
 const BRAND = Symbol.for("forebay.postgres.error");
 
-/** What the server says in an ErrorResponse or a NoticeResponse. A field that was not sent is `undefined`. */
+/**
+ * What the server says in an ErrorResponse or a NoticeResponse. A field that was not sent is
+ * `undefined`.
+ */
 export interface PgMessageFields {
   /** `ERROR`, `FATAL`, `PANIC`, `WARNING`, `NOTICE`, `DEBUG`, `INFO` or `LOG`, never translated. */
   readonly severity: string;
@@ -96,9 +100,9 @@ export function isFatal(error: PgError): boolean {
 }
 
 /**
- * The connection was lost after at least a part of the request had been sent: whether the server did the work is not
- * known. `cause` is what the server or the socket said, if they said anything: a `PgError` of 57P01 when an
- * administrator ended the session.
+ * The connection was lost after at least a part of the request had been sent: whether the server
+ * did the work is not known. `cause` is what the server or the socket said, if they said anything:
+ * a `PgError` of 57P01 when an administrator ended the session.
  */
 export class ConnectionLostError extends ForebayError {
   declare readonly code: "CONNECTION_LOST";
@@ -115,9 +119,10 @@ export class ConnectionLostError extends ForebayError {
  * - `keep`: the statement failed, and the connection is as good as before.
  * - `evict`: the connection must not be used again.
  * - `read-only`: the server is not the primary any more: evict, and resolve the host anew.
- * - `retry-transaction`: the transaction lost against another (40001, 40P01): keep, and run all of it again.
- * - `statement-invalid`: a prepared statement is gone or out of date: keep, and prepare it again, once, outside a
- *   transaction.
+ * - `retry-transaction`: the transaction lost against another (40001, 40P01): keep, and run all of
+ *   it again.
+ * - `statement-invalid`: a prepared statement is gone or out of date: keep, and prepare it again,
+ *   once, outside a transaction.
  * - `fatal-connect`: a connection cannot be made until a person mends something.
  */
 export type ErrorVerdict =
@@ -151,8 +156,8 @@ const SOCKET_CODES: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * Says what an error means for the connection that it came from. Pure. An error that is not known to come from the
- * server or the connection, such as the reason of an aborted signal, is `keep`.
+ * Says what an error means for the connection that it came from. Pure. An error that is not known
+ * to come from the server or the connection, such as the reason of an aborted signal, is `keep`.
  */
 export function classify(error: unknown): ErrorVerdict {
   if (isPgError(error)) return classifyState(error);
@@ -179,9 +184,9 @@ function classifyState(error: PgError): ErrorVerdict {
 }
 
 /**
- * Whether dialing again may help after `error`. False for what only a person can mend: a wrong password (class 28), a
- * database that does not exist (3D000) or may not be entered (42501), a certificate, an option, a host name that does
- * not resolve.
+ * Whether dialing again may help after `error`. False for what only a person can mend: a wrong
+ * password (class 28), a database that does not exist (3D000) or may not be entered (42501), a
+ * certificate, an option, a host name that does not resolve.
  */
 export function mayRetryConnect(error: unknown): boolean {
   for (let depth = 0, at = error; depth < 8; depth++) {

@@ -1,4 +1,5 @@
-// The columns of a result, and how its rows are read: straight from the bytes of the message into the row.
+// The columns of a result, and how its rows are read: straight from the bytes of the message into
+// the row.
 
 import type { Column } from "../../driver/driver.ts";
 import type { FieldDescription } from "./proto/backend.ts";
@@ -11,8 +12,9 @@ export class RowShape {
   readonly #names: readonly string[];
   readonly #decoders: readonly Decode[];
   /**
-   * A row with every column NULL, which each row begins as a copy of: so all rows have one layout, and writing a
-   * column named like something on Object.prototype, `__proto__` among them, meets an own property and stays data.
+   * A row with every column NULL, which each row begins as a copy of: so all rows have one layout,
+   * and writing a column named like something on Object.prototype, `__proto__` among them, meets an
+   * own property and stays data.
    */
   readonly #blank: Readonly<Record<string, unknown>>;
 

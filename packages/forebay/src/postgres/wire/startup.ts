@@ -1,12 +1,8 @@
-// The beginning of a session, from the startup message to the first ReadyForQuery. Synchronous: messages come in,
-// orders for the host go out. Reading from sockets and deriving keys is for the host.
+// The beginning of a session, from the startup message to the first ReadyForQuery. Synchronous:
+// messages come in, orders for the host go out. Reading from sockets and deriving keys is for the
+// host.
 
-import {
-  BodyReader,
-  MESSAGE,
-  readMessageFields,
-  readTxStatus,
-} from "./proto/backend.ts";
+import { BodyReader, MESSAGE, readMessageFields, readTxStatus } from "./proto/backend.ts";
 import {
   writePassword,
   writeSaslInitial,
@@ -18,7 +14,12 @@ import type { MessageHandler } from "./proto/reader.ts";
 import { Writer } from "./proto/writer.ts";
 import { md5Answer } from "./auth/md5.ts";
 import { saslPrep } from "./auth/saslprep.ts";
-import { authFailed, type ChannelBinding, type ScramChallenge, ScramExchange } from "./auth/scram.ts";
+import {
+  authFailed,
+  type ChannelBinding,
+  type ScramChallenge,
+  ScramExchange,
+} from "./auth/scram.ts";
 import type { ChannelBindingMode } from "./config.ts";
 import { PgError, type PgNotice } from "./errors.ts";
 
@@ -31,7 +32,10 @@ export interface StartupOptions {
   readonly channelBinding: ChannelBindingMode;
   /** Whether the connection is encrypted. */
   readonly encrypted: boolean;
-  /** The binding data of the server's certificate; `undefined` without TLS, or where none is defined. */
+  /**
+   * The binding data of the server's certificate; `undefined` without TLS, or where none is
+   * defined.
+   */
   readonly endPoint: Buffer | undefined;
   /** Random printable text without a comma, new for each session. */
   readonly nonce: string;
@@ -42,7 +46,10 @@ export interface SessionFacts {
   /** Parameters that the server reports, such as `server_version`. */
   readonly parameters: Map<string, string>;
   readonly processId: number;
-  /** The key that a CancelRequest must show; empty when the server gave none, and then cannot be cancelled. */
+  /**
+   * The key that a CancelRequest must show; empty when the server gave none, and then cannot be
+   * cancelled.
+   */
   readonly cancelKey: Buffer;
 }
 
@@ -63,7 +70,9 @@ type Phase = "auth" | "sasl" | "deriving" | "sasl-final" | "sasl-done" | "settin
 const SCRAM = "SCRAM-SHA-256";
 const SCRAM_PLUS = "SCRAM-SHA-256-PLUS";
 
-/** Carries a session to its first ReadyForQuery. Any error that a method throws ends the attempt. */
+/**
+ * Carries a session to its first ReadyForQuery. Any error that a method throws ends the attempt.
+ */
 export class Startup implements MessageHandler {
   readonly #options: StartupOptions;
   readonly #host: StartupHost;
@@ -142,7 +151,10 @@ export class Startup implements MessageHandler {
     }
   }
 
-  /** The server may offer an older minor version, never a newer one; it may refuse `_pq_` options, of which we send none. */
+  /**
+   * The server may offer an older minor version, never a newer one; it may refuse `_pq_` options,
+   * of which we send none.
+   */
   #onNegotiate(reader: BodyReader): void {
     const minor = reader.int32() & 0xffff;
     if (minor !== 0) throw new ProtocolError(`the server chose protocol 3.${minor}, unasked`);
@@ -185,7 +197,10 @@ export class Startup implements MessageHandler {
     }
   }
 
-  /** Accepts the server's word that we are in, unless a proof that was asked for, or begun, is missing. */
+  /**
+   * Accepts the server's word that we are in, unless a proof that was asked for, or begun, is
+   * missing.
+   */
   #onOk(): void {
     if (this.#phase !== "auth" && this.#phase !== "sasl-done") {
       throw authFailed("the server ended SCRAM without proving that it knows the password");
@@ -240,7 +255,8 @@ export class Startup implements MessageHandler {
 
   #onChallenge(serverFirst: string): void {
     const { password } = this.#options;
-    if (this.#scram === undefined || password === undefined) throw unexpected(MESSAGE.authentication);
+    if (this.#scram === undefined || password === undefined)
+      throw unexpected(MESSAGE.authentication);
     const challenge = this.#scram.challenge(serverFirst);
     this.#phase = "deriving";
     this.#host.derive(saslPrep(password), challenge);
@@ -260,7 +276,6 @@ const METHOD_NAMES: Readonly<Record<number, string>> = {
 };
 
 function unexpected(type: number): ProtocolError {
-  return new ProtocolError(
-    `the server sent an unexpected message ${JSON.stringify(String.fromCharCode(type))} while the session began`,
-  );
+  const letter = JSON.stringify(String.fromCharCode(type));
+  return new ProtocolError(`the server sent an unexpected message ${letter} at the beginning`);
 }

@@ -1,9 +1,12 @@
-// The `tls-server-end-point` channel binding of RFC 5929: a digest of the server's certificate, made with the hash
-// function of the certificate's own signature.
+// The `tls-server-end-point` channel binding of RFC 5929: a digest of the server's certificate,
+// made with the hash function of the certificate's own signature.
 
 import { createHash } from "node:crypto";
 
-/** Signature algorithms by object identifier, with the hash that the binding uses: MD5 and SHA-1 become SHA-256. */
+/**
+ * Signature algorithms by object identifier, with the hash that the binding uses: MD5 and SHA-1
+ * become SHA-256.
+ */
 const HASH_BY_OID: Readonly<Record<string, string>> = {
   "1.2.840.113549.1.1.4": "sha256",
   "1.2.840.113549.1.1.5": "sha256",
@@ -32,8 +35,8 @@ const PSS_HASH_BY_OID: Readonly<Record<string, string>> = {
 };
 
 /**
- * The binding data for a certificate in DER; `undefined` where none is defined, as for Ed25519, and for bytes that
- * are not a certificate.
+ * The binding data for a certificate in DER; `undefined` where none is defined, as for Ed25519, and
+ * for bytes that are not a certificate.
  */
 export function tlsServerEndPoint(certificate: Buffer): Buffer | undefined {
   const hash = signatureHash(certificate);
@@ -48,7 +51,8 @@ function signatureHash(certificate: Buffer): string | undefined {
   if (algorithm === undefined || id === undefined || id.tag !== 0x06) return undefined;
   const oid = readOid(certificate, id);
   if (oid !== RSA_PSS) return HASH_BY_OID[oid];
-  // RSASSA-PSS-params: SEQUENCE { [0] { SEQUENCE { OID hash … } } … }; without [0] the hash is SHA-1.
+  // RSASSA-PSS-params: SEQUENCE { [0] { SEQUENCE { OID hash … } } … }; without [0] the hash is
+  // SHA-1.
   const parameters = readElement(certificate, id.end);
   const tagged = parameters && readElement(certificate, parameters.start);
   if (tagged === undefined || tagged.tag !== 0xa0) return "sha256";

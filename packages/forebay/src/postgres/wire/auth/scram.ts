@@ -1,5 +1,6 @@
-// The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677), with and without channel binding (RFC 5929). Text in, text
-// out: deriving the key from the password is slow on purpose and is left to the caller.
+// The client's side of SCRAM-SHA-256 (RFC 5802, RFC 7677), with and without channel binding (RFC
+// 5929). Text in, text out: deriving the key from the password is slow on purpose and is left to
+// the caller.
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { ForebayError } from "../../../base/errors.ts";
@@ -12,7 +13,8 @@ export const SCRAM_ITERATIONS_MAX = 1_000_000;
  * How the exchange is tied to the TLS connection.
  *
  * - `none`: the client cannot, or is told not to.
- * - `unoffered`: the client can, but the server says that it cannot; the server checks that it really said so.
+ * - `unoffered`: the client can, but the server says that it cannot; the server checks that it
+ *   really said so.
  * - a `Buffer`: the `tls-server-end-point` data, a digest of the server's certificate.
  */
 export type ChannelBinding = "none" | "unoffered" | Buffer;
@@ -33,7 +35,9 @@ export class ScramExchange {
   #serverNonce = "";
   #serverSignature: Buffer | undefined;
 
-  /** `nonce` is random printable text without a comma; the user name is left to the startup message. */
+  /**
+   * `nonce` is random printable text without a comma; the user name is left to the startup message.
+   */
   constructor(nonce: string, binding: ChannelBinding) {
     this.#nonce = nonce;
     this.#binding = binding;
@@ -62,7 +66,7 @@ export class ScramExchange {
     const rounds = Number(iterations);
     if (rounds > SCRAM_ITERATIONS_MAX) {
       throw authFailed(
-        `the server asks for ${rounds} rounds of SCRAM, more than the ${SCRAM_ITERATIONS_MAX} allowed`,
+        `the server asks for ${rounds} rounds of SCRAM; ${SCRAM_ITERATIONS_MAX} are allowed`,
       );
     }
     this.#serverFirst = serverFirst;
@@ -70,7 +74,10 @@ export class ScramExchange {
     return { salt: Buffer.from(salt, "base64"), iterations: rounds };
   }
 
-  /** The client's last message. `saltedPassword` is PBKDF2 with HMAC-SHA-256 over the prepared password, 32 bytes. */
+  /**
+   * The client's last message. `saltedPassword` is PBKDF2 with HMAC-SHA-256 over the prepared
+   * password, 32 bytes.
+   */
   final(saltedPassword: Buffer): string {
     const bound = Buffer.concat([
       Buffer.from(this.#header),
@@ -86,7 +93,10 @@ export class ScramExchange {
     return `${withoutProof},p=${Buffer.from(proof).toString("base64")}`;
   }
 
-  /** Checks the server's last message: throws unless the server has shown that it knows the password too. */
+  /**
+   * Checks the server's last message: throws unless the server has shown that it knows the password
+   * too.
+   */
   verify(serverFinal: string): void {
     const [, signature] = /^v=([A-Za-z0-9+/=]+)(?:,|$)/u.exec(serverFinal) ?? [];
     const expected = this.#serverSignature;

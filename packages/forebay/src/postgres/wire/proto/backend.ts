@@ -1,11 +1,37 @@
-// What the server's messages say. Pure functions from bytes to values; who calls them decides what follows.
-// Whatever the bytes are, nothing but a ProtocolError is thrown.
+// What the server's messages say. Pure functions from bytes to values; who calls them decides what
+// follows. Whatever the bytes are, nothing but a ProtocolError is thrown.
 
 import type { PgMessageFields } from "../errors.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
-/** The type bytes of the messages that a server sends. */
-export const MESSAGE = {
+/** The messages that a server sends. */
+export type MessageName =
+  | "authentication"
+  | "backendKeyData"
+  | "bindComplete"
+  | "closeComplete"
+  | "commandComplete"
+  | "copyBothResponse"
+  | "copyData"
+  | "copyDone"
+  | "copyInResponse"
+  | "copyOutResponse"
+  | "dataRow"
+  | "emptyQueryResponse"
+  | "errorResponse"
+  | "negotiateProtocolVersion"
+  | "noData"
+  | "noticeResponse"
+  | "notificationResponse"
+  | "parameterDescription"
+  | "parameterStatus"
+  | "parseComplete"
+  | "portalSuspended"
+  | "readyForQuery"
+  | "rowDescription";
+
+/** The type byte of each message. */
+export const MESSAGE: Readonly<Record<MessageName, number>> = {
   authentication: 0x52,
   backendKeyData: 0x4b,
   bindComplete: 0x32,
@@ -29,9 +55,12 @@ export const MESSAGE = {
   portalSuspended: 0x73,
   readyForQuery: 0x5a,
   rowDescription: 0x54,
-} as const satisfies Readonly<Record<string, number>>;
+};
 
-/** Reads the fields of one message from front to back. Every method throws `ProtocolError` at the end of the body. */
+/**
+ * Reads the fields of one message from front to back. Every method throws `ProtocolError` at the
+ * end of the body.
+ */
 export class BodyReader {
   readonly #bytes: Buffer;
   readonly #end: number;
@@ -72,7 +101,7 @@ export class BodyReader {
   cstring(): string {
     const zero = this.#bytes.indexOf(0, this.#at);
     if (zero < 0 || zero >= this.#end) throw new ProtocolError("the server sent text with no end");
-    const text = this.#bytes.utf8Slice(this.#at, zero);
+    const text = this.#bytes.toString("utf8", this.#at, zero);
     this.#at = zero + 1;
     return text;
   }
@@ -86,7 +115,8 @@ export class BodyReader {
 
   /** Throws unless everything has been read. */
   done(): void {
-    if (this.#at !== this.#end) throw new ProtocolError("the server sent a message that is too long");
+    if (this.#at !== this.#end)
+      throw new ProtocolError("the server sent a message that is too long");
   }
 
   #advance(count: number): number {
@@ -192,7 +222,10 @@ export function readNotification(bytes: Buffer, start: number, end: number): Not
   return { processId, channel, payload };
 }
 
-/** The state of a transaction as ReadyForQuery gives it: idle (`I`), in a transaction (`T`), in a failed one (`E`). */
+/**
+ * The state of a transaction as ReadyForQuery gives it: idle (`I`), in a transaction (`T`), in a
+ * failed one (`E`).
+ */
 export type TxStatus = "I" | "T" | "E";
 
 /** What a ReadyForQuery says. */
@@ -230,10 +263,13 @@ export function readTagCommand(bytes: Buffer, start: number, end: number): strin
   }
   let stop = end - 1;
   while (stop > start && (isDigit(bytes[stop - 1]) || bytes[stop - 1] === 0x20)) stop--;
-  return bytes.utf8Slice(start, stop);
+  return bytes.toString("utf8", start, stop);
 }
 
-/** The commands whose tag is six letters, a blank and a number, by their first letter: there are no others. */
+/**
+ * The commands whose tag is six letters, a blank and a number, by their first letter: there are no
+ * others.
+ */
 const SIX_LETTERS: Readonly<Record<number, string>> = {
   0x53: "SELECT",
   0x49: "INSERT",

@@ -1,4 +1,5 @@
-// The client's messages. Each function appends one message to a Writer; none knows what was sent before.
+// The client's messages. Each function appends one message to a Writer; none knows what was sent
+// before.
 
 import { paramFormat, writeParam } from "../types/index.ts";
 import { UsageError } from "../../../base/errors.ts";
@@ -81,7 +82,10 @@ export function writeQuery(writer: Writer, sql: string): void {
   close(writer, start);
 }
 
-/** Parse, with the types of all parameters left to the server. An empty `name` is the unnamed statement. */
+/**
+ * Parse, with the types of all parameters left to the server. An empty `name` is the unnamed
+ * statement.
+ */
 export function writeParse(writer: Writer, name: string, sql: string): void {
   const start = open(writer, 0x50);
   writer.cstring(name);
@@ -109,9 +113,9 @@ export function writeCloseStatement(writer: Writer, name: string): void {
 /**
  * Bind of the unnamed portal.
  *
- * `paramOids` are the types of the parameters, `undefined` where the server has not told them. `resultFormats` is the
- * end of the message: see `resultFormatBytes`. Throws `UsageError` of code `ARGUMENT_INVALID` for an argument that
- * cannot be sent; the caller then truncates the writer.
+ * `paramOids` are the types of the parameters, `undefined` where the server has not told them.
+ * `resultFormats` is the end of the message: see `resultFormatBytes`. Throws `UsageError` of code
+ * `ARGUMENT_INVALID` for an argument that cannot be sent; the caller then truncates the writer.
  */
 export function writeBind(
   writer: Writer,
@@ -124,7 +128,7 @@ export function writeBind(
   if (count > PARAMS_MAX) {
     throw new UsageError(
       "ARGUMENT_INVALID",
-      `a statement takes at most ${PARAMS_MAX} parameters, not ${count}: pass an array, or several statements`,
+      `a statement takes at most ${PARAMS_MAX} parameters, not ${count}: pass arrays instead`,
     );
   }
   const start = open(writer, 0x42);

@@ -1,13 +1,14 @@
-// From chunks of bytes to messages. Knows how a message is framed, not what it says. Messages that lie whole in a
-// chunk are handed on where they are; only one that straddles chunks is copied, once.
+// From chunks of bytes to messages. Knows how a message is framed, not what it says. Messages that
+// lie whole in a chunk are handed on where they are; only one that straddles chunks is copied,
+// once.
 
 import { ProtocolError } from "./protocol-error.ts";
 
 /** Takes the messages of the server. */
 export interface MessageHandler {
   /**
-   * One message: its type byte, and its body from `start` to `end` (exclusive) in `bytes`. The bytes may be
-   * overwritten after the call has returned.
+   * One message: its type byte, and its body from `start` to `end` (exclusive) in `bytes`. The
+   * bytes may be overwritten after the call has returned.
    */
   onMessage(type: number, bytes: Buffer, start: number, end: number): void;
 }
@@ -15,11 +16,17 @@ export interface MessageHandler {
 const HEADER_BYTES = 5;
 const FIRST_CARRY_BYTES = 64 * 1024;
 
-/** Splits what the server sends into messages. After `push` has thrown, the reader must not be used again. */
+/**
+ * Splits what the server sends into messages. After `push` has thrown, the reader must not be used
+ * again.
+ */
 export class MessageReader {
   /** Who takes the messages; may be replaced between two of them, also by the handler itself. */
   handler: MessageHandler;
-  /** The longest body that is accepted, in bytes. A longer one is taken for a sign that the stream is out of step. */
+  /**
+   * The longest body that is accepted, in bytes. A longer one is taken for a sign that the stream
+   * is out of step.
+   */
   maxBodyBytes: number;
   /** Holds the beginning of a message whose end has not come yet. */
   #carry: Buffer = Buffer.alloc(0);
@@ -31,7 +38,10 @@ export class MessageReader {
     this.maxBodyBytes = maxBodyBytes;
   }
 
-  /** The type of the message whose beginning has come but not its end; `undefined` between two messages. */
+  /**
+   * The type of the message whose beginning has come but not its end; `undefined` between two
+   * messages.
+   */
   get partialType(): number | undefined {
     return this.#carryBytes === 0 ? undefined : this.#carry[0];
   }
@@ -43,7 +53,10 @@ export class MessageReader {
     this.#carry = Buffer.alloc(0);
   }
 
-  /** Takes the next chunk and hands on every message that is complete. Throws `ProtocolError`, or what the handler throws. */
+  /**
+   * Takes the next chunk and hands on every message that is complete. Throws `ProtocolError`, or
+   * what the handler throws.
+   */
   push(chunk: Buffer): void {
     let at = this.#carryBytes === 0 ? 0 : this.#complete(chunk);
     const size = chunk.length;
@@ -63,13 +76,16 @@ export class MessageReader {
     const length = bytes.readInt32BE(at + 1);
     if (length < 4 || length - 4 > this.maxBodyBytes) {
       throw new ProtocolError(
-        `the server sent a message of impossible length ${length} (allowed: 4 to ${this.maxBodyBytes + 4})`,
+        `the server sent a message of length ${length}: allowed are 4 to ${this.maxBodyBytes + 4}`,
       );
     }
     return length;
   }
 
-  /** Adds to the message that was cut off; hands it on when it is whole. Returns how much of the chunk it took. */
+  /**
+   * Adds to the message that was cut off; hands it on when it is whole. Returns how much of the
+   * chunk it took.
+   */
   #complete(chunk: Buffer): number {
     let at = this.#take(chunk, 0, HEADER_BYTES);
     if (this.#carryBytes < HEADER_BYTES) return at;
@@ -102,8 +118,8 @@ export class MessageReader {
   }
 
   /**
-   * Makes room for `needed` bytes of a message of `wanted`. Room grows with what has come, not with what a length
-   * field promises, so that a false length cannot use up the memory.
+   * Makes room for `needed` bytes of a message of `wanted`. Room grows with what has come, not with
+   * what a length field promises, so that a false length cannot use up the memory.
    */
   #reserve(needed: number, wanted: number): void {
     if (this.#carry.length >= needed) return;

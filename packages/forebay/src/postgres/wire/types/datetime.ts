@@ -30,11 +30,15 @@ const SAFE_HIGH_WORD = 2 ** 21 - 1;
 /** Zones are less than 16 hours from UTC. */
 const ZONE_SECONDS_MAX = 16 * 3600 - 1;
 
+function noConversion(value: unknown, type: string): never {
+  throw refusal(value, type, "there is no conversion");
+}
+
 function wallParamText(type: string): (value: unknown) => string {
-  return (value) => {
-    if (typeof value === "number" || types.isDate(value)) return looseText(value, type);
-    throw refusal(value, type, "there is no conversion");
-  };
+  return (value) =>
+    typeof value === "number" || types.isDate(value)
+      ? looseText(value, type)
+      : noConversion(value, type);
 }
 
 /** What reads and writes a reading of a calendar or a clock, but for its binary format. */
@@ -64,11 +68,14 @@ function timeOfDay(bytes: Buffer, start: number, type: string): string {
   return timeTextOf(us);
 }
 
-/** time: `23:59:59.25`, up to `24:00:00`. */
-export const time: Codec = wallCodec("time", (bytes, start, end) => {
-  checkWidth("time", start, end, 8);
-  return timeOfDay(bytes, start, "time");
-});
+/** time: `23:59:59.25`, up to `24:00:00`. Written from a string: the server takes no instant for one. */
+export const time: Codec = {
+  ...wallCodec("time", (bytes, start, end) => {
+    checkWidth("time", start, end, 8);
+    return timeOfDay(bytes, start, "time");
+  }),
+  toText: (value) => noConversion(value, "time"),
+};
 
 /** The difference from UTC, as the server writes it, of a zone given in seconds west of Greenwich. */
 function zoneText(secondsWest: number): string {
@@ -79,13 +86,16 @@ function zoneText(secondsWest: number): string {
   return text;
 }
 
-/** timetz: `23:59:59.25+02`. */
-export const timetz: Codec = wallCodec("timetz", (bytes, start, end) => {
-  checkWidth("timetz", start, end, 12);
-  const secondsWest = bytes.readInt32BE(start + 8);
-  if (Math.abs(secondsWest) > ZONE_SECONDS_MAX) throw malformed("timetz", "binary");
-  return timeOfDay(bytes, start, "timetz") + zoneText(secondsWest);
-});
+/** timetz: `23:59:59.25+02`. Written from a string. */
+export const timetz: Codec = {
+  ...wallCodec("timetz", (bytes, start, end) => {
+    checkWidth("timetz", start, end, 12);
+    const secondsWest = bytes.readInt32BE(start + 8);
+    if (Math.abs(secondsWest) > ZONE_SECONDS_MAX) throw malformed("timetz", "binary");
+    return timeOfDay(bytes, start, "timetz") + zoneText(secondsWest);
+  }),
+  toText: (value) => noConversion(value, "timetz"),
+};
 
 function timestampText(days: number, us: number): string {
   const { date: day, era } = dateTextOf(days + EPOCH_DAYS);

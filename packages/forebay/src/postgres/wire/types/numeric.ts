@@ -186,27 +186,46 @@ function floatText(type: string): Decode {
 const SINGLE_MIN_NORMAL = 2 ** -126;
 
 function isPowerOfTwo(single: number): boolean {
-  return Number.isInteger(Math.log2(Math.abs(single)));
+  return Number.isInteger(Math.log2(single));
 }
 
 /**
  * The number whose decimal form is the shortest that still names this single: 0.1 rather than
  * 0.10000000149011612, as the server's own text has it. Six digits are enough for most, nine for all; below the
- * normal range fewer may do. At a power of two the singles below are nearer than those above, so that the shortest
- * form need not be the nearest one with its number of digits: its neighbours are tried too.
+ * normal range fewer may do. Of two forms equally near, the even one counts. At a power of two the singles below are
+ * nearer than those above, so that the shortest form need not be the nearest with its number of digits: the next
+ * one up is tried too. A form half-way to the next single names neither.
  */
 function shortestOfSingle(single: number): number {
   if (single === 0 || !Number.isFinite(single)) return single;
-  for (let digits = Math.abs(single) < SINGLE_MIN_NORMAL ? 1 : 6; digits < 9; digits++) {
-    const nearest = single.toExponential(digits - 1);
-    if (Math.fround(Number(nearest)) === single) return Number(nearest);
-    if (!isPowerOfTwo(single)) continue;
-    const [mantissa = "", exponent = ""] = nearest.split("e");
-    const up = Number(mantissa) + Math.sign(single) * 10 ** (1 - digits);
-    const beyond = Number(`${up.toFixed(digits - 1)}e${exponent}`);
-    if (Math.fround(beyond) === single) return beyond;
+  const size = Math.abs(single);
+  const [mantissa = "", exponent = ""] = size.toExponential(100).split("e");
+  const digits = mantissa.replace(".", "");
+  for (let count = size < SINGLE_MIN_NORMAL ? 1 : 6; count < 9; count++) {
+    const nearest = roundHalfEven(digits, count);
+    for (let candidate = nearest; candidate <= nearest + 1; candidate++) {
+      const value = Number(`${candidate}e${Number(exponent) - count + 1}`);
+      if (Math.fround(value) === size && !isHalfWay(value, size)) return value * Math.sign(single);
+      if (!isPowerOfTwo(size)) break;
+    }
   }
   return Number(single.toPrecision(9));
+}
+
+/** Whether a double that rounds to a single is as near to one of that single's neighbours. */
+function isHalfWay(value: number, single: number): boolean {
+  const bits = Buffer.alloc(4);
+  bits.writeFloatBE(single);
+  bits.writeUInt32BE(bits.readUInt32BE(0) + (value > single ? 1 : -1));
+  return value === (single + bits.readFloatBE(0)) / 2;
+}
+
+/** The first `count` of some decimal digits, rounded by the others. */
+function roundHalfEven(digits: string, count: number): number {
+  const kept = Number(digits.slice(0, count));
+  const rest = digits.slice(count);
+  const half = "5".padEnd(rest.length, "0");
+  return rest > half || (rest === half && kept % 2 === 1) ? kept + 1 : kept;
 }
 
 /** float4: the number whose shortest decimal form is the server's, such as 0.1. */

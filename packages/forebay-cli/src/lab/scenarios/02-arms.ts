@@ -1,0 +1,183 @@
+// Scenario 2, how its arms run: bursts, the guide's steady traffic, and one caller after the other.
+
+import { sum } from "../compare.ts";
+import { LatencyHistogram } from "../histogram.ts";
+import { runClosedLoad, runOpenLoad } from "../load.ts";
+import { readTreeCpuMs } from "../machine.ts";
+import { type ArmPool, warmUp } from "../pools.ts";
+import { poissonArrivals, type LabRandom } from "../random.ts";
+import type { ScenarioContext } from "../scenario.ts";
+
+/** How many requests a burst has, and how far apart bursts are. */
+export const BURST = { requests: 10, everyMs: 100 } as const;
+
+/** What the guide calls steady traffic. */
+export const GUIDE_RATE_PER_S = 500;
+
+/** Which rules a pool follows. */
+export type Rules = "database/sql" | "Forebay";
+
+/** One way of setting a pool up. */
+export interface IdleArm {
+  readonly rules: Rules;
+  readonly maxIdleConns: number;
+}
+
+/** What one turn gave. */
+export interface IdleTurn {
+  readonly requests: number;
+  readonly bursts: number;
+  readonly response: LatencyHistogram;
+  readonly dials: number;
+  readonly maxIdleClosed: number;
+  readonly waitCount: number;
+  readonly clientCpuMs: number;
+  /** CPU time of the server; undefined where it cannot be seen. */
+  readonly serverCpuMs: number | undefined;
+  readonly durationMs: number;
+}
+
+const POINT_SELECT = "SELECT b FROM %.idle_items WHERE a = $1";
+const ITEMS = 1000;
+
+/** Makes the table that the arms read. */
+export async function prepareItems(context: ScenarioContext): Promise<void> {
+  const { pools, schema } = context;
+  await pools.watcher.exec(`CREATE TABLE ${schema}.idle_items (a int PRIMARY KEY, b int NOT NULL)`);
+  await pools.watcher.exec(
+    `INSERT INTO ${schema}.idle_items SELECT n, n FROM generate_series(1, ${ITEMS}) n`,
+  );
+  await pools.watcher.exec(`ANALYZE ${schema}.idle_items`);
+}
+
+/** Opens an arm's pool, whose limit no arm reaches but by its burst, and warms it. */
+export async function openIdleArm(
+  context: ScenarioContext,
+  arm: IdleArm,
+  connections: number,
+): Promise<ArmPool> {
+  const limits = { maxOpenConns: BURST.requests, maxIdleConns: arm.maxIdleConns };
+  const { pools } = context;
+  const pool = arm.rules === "Forebay" ? pools.openForebay(limits) : pools.openGoRules(limits);
+  await warmUp(pool, connections, selectOf(context), [1], context.signal);
+  return pool;
+}
+
+/** Bursts of ten requests at once, ten times a second. */
+export function runBursts(
+  context: ScenarioContext,
+  pool: ArmPool,
+  bursts: number,
+): Promise<IdleTurn> {
+  const arrivalsMs = Array.from(
+    { length: bursts * BURST.requests },
+    (_, index) => (Math.floor(index / BURST.requests) + 1) * BURST.everyMs,
+  );
+  return runOpen(context, pool, arrivalsMs, "spin", bursts);
+}
+
+/** The guide's traffic: requests that come at random at a steady rate. */
+export function runSteadyTraffic(
+  context: ScenarioContext,
+  pool: ArmPool,
+  durationMs: number,
+  random: LabRandom,
+): Promise<IdleTurn> {
+  const arrivalsMs = poissonArrivals(random, GUIDE_RATE_PER_S, durationMs);
+  return runOpen(context, pool, arrivalsMs, "timer", 0);
+}
+
+/** One caller, one request after the other: the guide's own verification. */
+export async function runSequential(
+  context: ScenarioContext,
+  pool: ArmPool,
+  requests: number,
+): Promise<IdleTurn> {
+  const { clock, signal } = context;
+  const sql = selectOf(context);
+  return measured(context, pool, "effect", async () => {
+    const { response, durationMs } = await runClosedLoad({
+      clock,
+      signal,
+      callers: 1,
+      requests,
+      durationMs: Infinity,
+      operate: async (index) => {
+        await pool.use((conn) => conn.query(sql, [keyOf(index)], { signal }), signal);
+      },
+    });
+    return { requests, bursts: 0, response, durationMs };
+  });
+}
+
+async function runOpen(
+  context: ScenarioContext,
+  pool: ArmPool,
+  arrivalsMs: readonly number[],
+  wake: "timer" | "spin",
+  bursts: number,
+): Promise<IdleTurn> {
+  const { clock, signal } = context;
+  const sql = selectOf(context);
+  // A client that dials eight times in a burst is busy with that: the load on it is the effect.
+  return measured(context, pool, "effect", async () => {
+    const load = await runOpenLoad({
+      clock,
+      signal,
+      arrivalsMs,
+      wake,
+      operate: async (index) => {
+        await pool.use((conn) => conn.query(sql, [keyOf(index)], { signal }), signal);
+      },
+    });
+    const failures = sum([...load.failed]);
+    if (failures > 0) {
+      throw new Error(`${failures} requests failed: ${Object.keys(load.failures).join(", ")}`);
+    }
+    const response = new LatencyHistogram();
+    for (const ms of load.responseMs) response.recordMs(ms);
+    return { requests: arrivalsMs.length, bursts, response, durationMs: load.durationMs };
+  });
+}
+
+async function measured(
+  context: ScenarioContext,
+  pool: ArmPool,
+  counts: "counts" | "effect",
+  run: () => Promise<Pick<IdleTurn, "requests" | "bursts" | "response" | "durationMs">>,
+): Promise<IdleTurn> {
+  const { postmasterPid } = context.facts;
+  const readCpu = async (): Promise<number | undefined> =>
+    postmasterPid === undefined ? undefined : readTreeCpuMs(postmasterPid);
+  const before = pool.stats();
+  const cpuBefore = await readCpu();
+  context.loop.begin();
+  const turn = await run();
+  const { clientCpuMs } = context.loop.end(counts);
+  const cpuAfter = await readCpu();
+  const after = pool.stats();
+  return {
+    ...turn,
+    dials: after.dialCount - before.dialCount,
+    maxIdleClosed: after.maxIdleClosed - before.maxIdleClosed,
+    waitCount: after.waitCount - before.waitCount,
+    clientCpuMs,
+    serverCpuMs:
+      cpuBefore === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpuBefore,
+  };
+}
+
+function selectOf(context: ScenarioContext): string {
+  return POINT_SELECT.replace("%", context.schema);
+}
+
+function keyOf(index: number): number {
+  return (index % ITEMS) + 1;
+}
+
+/** The response times of several turns as one histogram. */
+export function responseOf(turns: readonly IdleTurn[]): LatencyHistogram {
+  const all = new LatencyHistogram();
+  for (const turn of turns) all.add(turn.response);
+  return all;
+}

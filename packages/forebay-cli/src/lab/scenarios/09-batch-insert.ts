@@ -1,0 +1,256 @@
+// Scenario 9: many rows at once instead of one by one. Runs the arms in turns; what they show is put together in 09-findings.ts.
+
+import type { DB } from "forebay";
+import { takeTurns } from "../compare.ts";
+import { collectGarbage, liveBytes } from "../memory.ts";
+import { readTreeCpuMs } from "../machine.ts";
+import type { Findings, Scenario, ScenarioContext } from "../scenario.ts";
+import {
+  copyChunks,
+  copyLines,
+  copyWay,
+  type InsertWay,
+  loopWay,
+  narrowTable,
+  PARAMETERS_MAX,
+  type TableShape,
+  transactionWay,
+  unnestWay,
+  valuesWay,
+  wideTable,
+} from "./09-arms.ts";
+import { describeBatch } from "./09-findings.ts";
+
+/** What one turn of one way gave. Times are for each row. */
+export interface InsertTurn {
+  readonly rows: number;
+  readonly wallMs: number;
+  readonly clientCpuMs: number;
+  /** Undefined where the server's CPU time cannot be seen. */
+  readonly serverCpuMs: number | undefined;
+}
+
+/** A way with its turns. */
+export interface InsertArm {
+  readonly way: InsertWay;
+  readonly turns: readonly InsertTurn[];
+}
+
+/** How a statement with one parameter too many was met. */
+export interface LimitProbe {
+  readonly isRefusedByClient: boolean;
+  readonly message: string;
+  readonly isUsableAfter: boolean;
+}
+
+/** What a long COPY held in memory. */
+export interface MemoryProbe {
+  readonly streamedBytes: number;
+  readonly peakLiveBytes: number;
+}
+
+/** All that scenario 9 measured. */
+export interface BatchMeasured {
+  readonly rows: number;
+  readonly rounds: number;
+  readonly narrow: readonly InsertArm[];
+  readonly wideRows: number;
+  readonly wide: readonly InsertArm[];
+  /** Turns after which the table did not hold what was inserted. */
+  readonly wrongTurns: number;
+  readonly limit: LimitProbe;
+  readonly memory: MemoryProbe;
+}
+
+interface BatchPlan {
+  readonly rows: number;
+  readonly rounds: number;
+  readonly wideRows: number;
+  readonly wideRounds: number;
+  readonly streamedRows: number;
+}
+
+function planOf(context: ScenarioContext): BatchPlan {
+  return context.isQuick
+    ? { rows: 20_000, rounds: 6, wideRows: 2000, wideRounds: 2, streamedRows: 1_000_000 }
+    : { rows: 100_000, rounds: 8, wideRows: 20_000, wideRounds: 4, streamedRows: 2_000_000 };
+}
+
+async function run(context: ScenarioContext): Promise<Findings> {
+  const plan = planOf(context);
+  const db = context.pools.openDb({ maxOpenConns: 1, maxIdleConns: 1 });
+  const { schema } = context;
+  const narrow = narrowTable(schema);
+  const wide = wideTable(schema);
+  for (const shape of [narrow, wide]) {
+    const columns = shape.columns.map((name) => `${name} ${shape.type} NOT NULL`).join(", ");
+    await context.pools.watcher.exec(`CREATE TABLE ${shape.table} (${columns})`);
+  }
+  const ways = [
+    loopWay,
+    transactionWay,
+    valuesWay(1000),
+    unnestWay(1000),
+    unnestWay(10_000),
+    copyWay,
+  ];
+  const wideWays = [valuesWay(1000), unnestWay(1000), copyWay];
+  const wrong = { turns: 0 };
+  const narrowArms = await takeWays(context, db, { shape: narrow, ways, wrong, ...plan });
+  const wideArms = await takeWays(context, db, {
+    shape: wide,
+    ways: wideWays,
+    wrong,
+    rows: plan.wideRows,
+    rounds: plan.wideRounds,
+  });
+  const measured: BatchMeasured = {
+    rows: plan.rows,
+    rounds: plan.rounds,
+    narrow: narrowArms,
+    wideRows: plan.wideRows,
+    wide: wideArms,
+    wrongTurns: wrong.turns,
+    limit: await probeLimit(context, db),
+    memory: await probeMemory(context, db, narrow, plan.streamedRows),
+  };
+  await db.close();
+  return describeBatch(context, measured, await context.judge());
+}
+
+interface WaysToTake {
+  readonly shape: TableShape;
+  readonly ways: readonly InsertWay[];
+  readonly rows: number;
+  readonly rounds: number;
+  /** Counts up. */
+  readonly wrong: { turns: number };
+}
+
+async function takeWays(
+  context: ScenarioContext,
+  db: DB,
+  take: WaysToTake,
+): Promise<InsertArm[]> {
+  const { shape, ways, rounds } = take;
+  const turns = await takeTurns({
+    rounds: rounds + 1,
+    signal: context.signal,
+    arms: ways.map((way) => (round: number) => {
+      const seconds = way.share < 1 ? 0.4 : (take.rows * shape.columns.length) / 1e6;
+      const note = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
+      context.step(`${shape.columns.length} columns, ${way.name}`, seconds, note);
+      return runWay(context, db, take, way);
+    }),
+  });
+  // The first round meets cold code and empty caches.
+  return ways.map((way, at) => ({ way, turns: turns[at]?.slice(1) ?? [] }));
+}
+
+async function runWay(
+  context: ScenarioContext,
+  db: DB,
+  take: WaysToTake,
+  way: InsertWay,
+): Promise<InsertTurn> {
+  const { clock, signal } = context;
+  const { postmasterPid } = context.facts;
+  const { shape } = take;
+  const rows = Math.max(1, Math.round(take.rows * way.share));
+  const readCpu = async (): Promise<number | undefined> =>
+    postmasterPid === undefined ? undefined : readTreeCpuMs(postmasterPid);
+  await db.exec(`TRUNCATE ${shape.table}`, [], { signal });
+  const cpuBefore = await readCpu();
+  context.loop.begin();
+  const beganAtMs = clock.nowMs();
+  await way.insert(db, shape, rows, signal);
+  const wallMs = clock.nowMs() - beganAtMs;
+  const { clientCpuMs } = context.loop.end("effect");
+  const cpuAfter = await readCpu();
+  if (!(await holdsRows(db, shape, rows))) take.wrong.turns++;
+  return {
+    rows,
+    wallMs,
+    clientCpuMs,
+    serverCpuMs:
+      cpuBefore === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpuBefore,
+  };
+}
+
+/** Compares the number of rows, and the sum of all numbers or of the lengths of all texts. */
+async function holdsRows(db: DB, shape: TableShape, rows: number): Promise<boolean> {
+  const one = shape.columns
+    .map((name) => (shape.type === "int" ? `${name}::bigint` : `length(${name})`))
+    .join(" + ");
+  const found = await db.queryRow<{ count: string; checksum: string }>(
+    `SELECT count(*)::text AS count, sum(${one})::text AS checksum FROM ${shape.table}`,
+  );
+  let checksum = 0;
+  for (let row = 0; row < rows; row++) {
+    for (const column of shape.columns.keys()) {
+      const value = shape.value(row, column);
+      checksum += typeof value === "number" ? value : value.length;
+    }
+  }
+  return found.count === String(rows) && found.checksum === String(checksum);
+}
+
+async function probeLimit(context: ScenarioContext, db: DB): Promise<LimitProbe> {
+  const places = Array.from({ length: PARAMETERS_MAX + 1 }, (_, at) => `($${at + 1}::int)`);
+  const args = places.map((_, at) => at);
+  const sql = `SELECT count(*)::int AS count FROM (VALUES ${places.join(", ")}) AS v`;
+  let message = "It was not refused.";
+  let isRefusedByClient = false;
+  try {
+    await db.query(sql, args, { signal: context.signal });
+  } catch (error) {
+    const { family } = error as { readonly family?: unknown };
+    message = error instanceof Error ? error.message : String(error);
+    isRefusedByClient = family === "usage" && /65,?535/.test(message);
+  }
+  const { rows } = await db.query<{ one: number }>("SELECT 1 AS one");
+  return { isRefusedByClient, message, isUsableAfter: rows[0]?.one === 1 };
+}
+
+const MEMORY_LOOKS = 16;
+
+/** Copies many rows and looks, after a garbage collection, at what is alive meanwhile: what the client has buffered. */
+async function probeMemory(
+  context: ScenarioContext,
+  db: DB,
+  shape: TableShape,
+  rows: number,
+): Promise<MemoryProbe> {
+  context.step("COPY, memory", rows / 1e6);
+  await db.exec(`TRUNCATE ${shape.table}`);
+  let streamedBytes = 0;
+  let peakLiveBytes = 0;
+  collectGarbage();
+  const before = liveBytes();
+  const chunks = function* (): Generator<string> {
+    let row = 0;
+    let nextLook = rows / MEMORY_LOOKS;
+    for (const chunk of copyChunks(shape, rows)) {
+      row += 500;
+      streamedBytes += chunk.length;
+      yield chunk;
+      if (row < nextLook) continue;
+      nextLook += rows / MEMORY_LOOKS;
+      collectGarbage();
+      peakLiveBytes = Math.max(peakLiveBytes, liveBytes() - before);
+    }
+  };
+  await copyLines(db, shape, chunks(), context.signal);
+  await db.exec(`TRUNCATE ${shape.table}`);
+  return { streamedBytes, peakLiveBytes };
+}
+
+/** Scenario 9 of the guide. */
+export const batchInsert: Scenario = {
+  id: 9,
+  title: "Many rows at once instead of one by one",
+  needs: "a server with two free connections, and some megabytes of disk",
+  seconds: 45,
+  quickSeconds: 14,
+  run,
+};

@@ -1,0 +1,52 @@
+// The connector: one database, any number of connections.
+
+import type { ConnectOptions, Connector } from "../../driver/driver.ts";
+import {
+  describeTarget,
+  type PostgresConfig,
+  type PostgresOptions,
+  resolveConfig,
+} from "./config.ts";
+import { connect } from "./connect.ts";
+import type { PgConnection } from "./connection.ts";
+import { mayRetryConnect } from "./errors.ts";
+
+/** Makes connections to one PostgreSQL database. */
+export class PostgresConnector implements Connector<PgConnection> {
+  /** `postgres user@host:port/database`, without secrets. */
+  readonly name: string;
+  readonly #config: PostgresConfig;
+
+  /** See `postgres`. */
+  constructor(connInfo: string, options: PostgresOptions) {
+    this.#config = resolveConfig(connInfo, options);
+    this.name = `postgres ${describeTarget(this.#config)}`;
+  }
+
+  connect(options: ConnectOptions): Promise<PgConnection> {
+    return connect(this.#config, options);
+  }
+
+  shouldRetryConnect(error: unknown): boolean {
+    return mayRetryConnect(error);
+  }
+}
+
+/**
+ * Describes a PostgreSQL database to connect to. Nothing is connected yet.
+ *
+ * `target` is a URL (`postgres://user:password@host:5432/database?sslmode=verify-full`), a list of
+ * libpq's keywords and values (`host=localhost dbname=app`), or options. `options` go before what
+ * the string says, the string before the environment (`PGHOST` and the others of libpq), the
+ * environment before the defaults.
+ *
+ * Throws `UsageError` of code `OPTION_INVALID` for anything that is not understood.
+ */
+export function postgres(
+  target: string | PostgresOptions = "",
+  options: PostgresOptions = {},
+): PostgresConnector {
+  return typeof target === "string"
+    ? new PostgresConnector(target, options)
+    : new PostgresConnector("", { ...target, ...options });
+}

@@ -1,0 +1,75 @@
+// One request to the server, from the moment it is queued until the server is done with it. The
+// session fills it in; who waits for it extends it.
+
+import type { RowMode } from "../../driver/driver.ts";
+import type { FieldDescription } from "./proto/backend.ts";
+import type { RowShape } from "./row-shape.ts";
+
+/**
+ * What was sent.
+ *
+ * - `simple`: one Query; each of its statements may give a result, and the last one counts.
+ * - `unnamed`: Parse, Bind, Describe, Execute, Sync.
+ * - `named`: Bind, Execute, Sync of a prepared statement; its columns are known.
+ * - `prepare`: Parse, Describe, Sync.
+ * - `portal`: rows in portions; the Sync follows when they end.
+ */
+export type RequestKind = "simple" | "unnamed" | "named" | "prepare" | "portal";
+
+/**
+ * How far a portal has come: the columns are known, a portion is complete, or the statement has
+ * ended or failed.
+ */
+export type PortalStep = "described" | "suspended" | "ended";
+
+/** A request. One class for all kinds, so that the fields of all lie alike. */
+export abstract class Request {
+  readonly kind: RequestKind;
+  readonly rowMode: RowMode;
+  /** The request behind this one. For the session only. */
+  behind: Request | undefined = undefined;
+  /** Counts the requests of the session from 1 up. Set by the session. */
+  order = 0;
+  /** How rows are read. Set from the start for `named`, by RowDescription for the others. */
+  shape: RowShape | undefined;
+  /** The rows of the present result, or of the present portion. */
+  rows: unknown[] = [];
+  /** The length of the messages that `rows` came in. */
+  rowBytes = 0;
+  rowsAffected = 0;
+  command = "";
+  /** What went wrong first. Valid only if `failed`. */
+  error: unknown = undefined;
+  failed = false;
+  /** Nobody wants the rows any more: they are passed over. */
+  discarded = false;
+  /** A statement is complete: whatever comes next is another statement's. */
+  complete = false;
+  /** Whether the server may be asked to stop in the middle. */
+  isCancellable = true;
+  /** `prepare` only: what Describe gave. */
+  paramOids: readonly number[] = [];
+  fields: readonly FieldDescription[] = [];
+
+  constructor(kind: RequestKind, rowMode: RowMode, shape: RowShape | undefined) {
+    this.kind = kind;
+    this.rowMode = rowMode;
+    this.shape = shape;
+  }
+
+  /** Notes an error; the first one counts. */
+  fail(error: unknown): void {
+    if (this.failed) return;
+    this.failed = true;
+    this.error = error;
+  }
+
+  /**
+   * Nothing more will come: the server is ready for the next request, or the connection is lost
+   * (and `failed` is set).
+   */
+  abstract onSettled(): void;
+
+  /** `portal` only. */
+  onStep(_step: PortalStep): void {}
+}

@@ -1,0 +1,192 @@
+// `forebay lab run` and its server: what is wrong with a given one, and that nothing of an embedded one remains.
+
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { afterEach, describe, expect, inject, test } from "vitest";
+import { findServer, startEmbedded } from "../../packages/forebay-cli/src/server/index.ts";
+import {
+  forebay,
+  isRunning,
+  leftBehind,
+  removeTemporaryDirectories,
+  serverPidOf,
+  startForebay,
+  until,
+} from "./cli-harness.ts";
+
+afterEach(removeTemporaryDirectories);
+
+/** With a server of the developer's own, what its login asks for is not known. */
+const isEmbedded = inject("postgresKind") === "embedded";
+const host = inject("postgresHost");
+const port = inject("postgresPort");
+const password = inject("postgresPassword");
+const SECRET = "open-sesame";
+
+/** Runs the lab on a server that it cannot use, checks what every such run has in common, and gives its error line. */
+async function errorOf(dsn: string, env: Record<string, string> = {}): Promise<string> {
+  const args = dsn === "" ? ["lab", "run"] : ["lab", "run", "--dsn", dsn];
+  const program = startForebay(args, { env });
+  const { status, stdout, stderr } = await program.ended;
+  expect(status).toBe(2);
+  expect(stdout).toBe("");
+  expect(leftBehind(program)).toEqual([]);
+  const lines = stderr.trimEnd().split("\n");
+  expect(lines.filter((line) => !/^(connecting|forebay:) /.test(line))).toEqual([]);
+  const line = lines.at(-1) ?? "";
+  expect(line).toMatch(/^forebay: .+ \[[A-Z_]+\]\. .+\.$/);
+  expect(line.match(/\[[A-Z_]+\]/g)).toHaveLength(1);
+  expect(stderr).not.toContain(SECRET);
+  return line;
+}
+
+describe("a given server that cannot be used ends the run with status 2, one line and no secret:", () => {
+  test("no connection string at all", async () => {
+    expect(await errorOf(`mysql://app:${SECRET}@localhost/app`)).toContain("[URL_INVALID]");
+  });
+
+  test("a port that is none", async () => {
+    expect(await errorOf(`postgres://app:${SECRET}@localhost:port/app`)).toContain("[URL_INVALID]");
+  });
+
+  test("nobody listens there", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const free = (server.address() as AddressInfo).port;
+    server.close();
+    await once(server, "close");
+    const line = await errorOf(`postgres://app:${SECRET}@127.0.0.1:${free}/app`);
+    expect(line).toContain("[SERVER_UNREACHABLE]");
+    expect(line).toContain(`app@127.0.0.1:${free}/app`);
+    expect(line).toContain("ECONNREFUSED");
+  });
+
+  test("a host name that does not exist", async () => {
+    const line = await errorOf("postgres://app@no-such-host.invalid/app");
+    expect(line).toContain("[SERVER_UNREACHABLE]");
+  });
+
+  test("something listens there and never answers", async () => {
+    const deaf = createServer().listen(0, "127.0.0.1");
+    await once(deaf, "listening");
+    const url = `postgres://app:${SECRET}@127.0.0.1:${(deaf.address() as AddressInfo).port}/app`;
+    const line = await errorOf(`${url}?connect_timeout=1`);
+    deaf.close();
+    expect(line).toContain("[SERVER_UNREACHABLE]");
+    expect(line).toContain("does not answer");
+  });
+
+  test.runIf(isEmbedded)("the password is wrong", async () => {
+    const url = `postgres://postgres:${SECRET}@${host}:${port}/postgres?sslmode=require`;
+    const line = await errorOf(url);
+    expect(line).toContain("[SERVER_REFUSED]");
+    expect(line).toContain("28P01");
+  });
+
+  test.runIf(isEmbedded)("the database does not exist", async () => {
+    const url = `postgres://postgres:${password}@${host}:${port}/nowhere?sslmode=require`;
+    expect(await errorOf(url)).toContain('database "nowhere" does not exist (3D000)');
+  });
+
+  test.runIf(isEmbedded)("the server refuses plain connections", async () => {
+    const url = `postgres://postgres:${password}@${host}:${port}/postgres?sslmode=disable`;
+    const line = await errorOf(url);
+    expect(line).toContain("[SERVER_REFUSED]");
+    expect(line).toContain("no encryption");
+  });
+
+  test("the server has no TLS, and sslmode requires it", async () => {
+    const server = await startEmbedded({ settings: { ssl: false } });
+    const url = `postgres://postgres:${SECRET}@${server.host}:${server.port}/postgres`;
+    const line = await errorOf(`${url}?sslmode=require`).finally(() => server.stop());
+    expect(line).toContain("[SERVER_NO_TLS]");
+  });
+
+  test.runIf(isEmbedded)("the server's certificate is not to be trusted", async () => {
+    const url = `postgres://postgres:${SECRET}@${host}:${port}/postgres?sslmode=verify-full`;
+    expect(await errorOf(url)).toContain("[SERVER_TLS_FAILED]");
+  });
+
+  test("DATABASE_URL names it", async () => {
+    const line = await errorOf("", { DATABASE_URL: `postgres://app:${SECRET}@127.0.0.1:1/app` });
+    expect(line).toContain("DATABASE_URL");
+  });
+});
+
+test("--dsn wins over DATABASE_URL", async () => {
+  const args = ["lab", "run", "--dsn", "postgres://127.0.0.1:1/dsn"];
+  const env = { DATABASE_URL: "postgres://127.0.0.1:1/env" };
+  expect((await forebay(args, { env })).stderr).toContain("from --dsn");
+});
+
+test("a given server is described without its password, with its version, and left running", async () => {
+  const server = await findServer({ dsn: inject("postgresUrlVerify") });
+  await server.stop();
+  expect(server).toMatchObject({
+    kind: "given",
+    url: inject("postgresUrlVerify"),
+    description: expect.stringMatching(`^postgres .*@${host}:${port}/`),
+  });
+  expect(server.version).toMatch(/^\d+\.\d+$/);
+  await (await findServer({ dsn: inject("postgresUrlVerify") })).stop();
+});
+
+test("looking for a given server that does not answer ends with the reason of an abort", async () => {
+  const deaf = createServer().listen(0, "127.0.0.1");
+  await once(deaf, "listening");
+  const controller = new AbortController();
+  const reason = new Error("no time");
+  const dsn = `postgres://app@127.0.0.1:${(deaf.address() as AddressInfo).port}/app`;
+  deaf.once("connection", () => controller.abort(reason));
+  await expect(findServer({ dsn, signal: controller.signal })).rejects.toBe(reason);
+  deaf.close();
+});
+
+describe("an interrupt ends the run, and the server and its files are gone by then:", () => {
+  for (const [signal, expected] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const) {
+    test(`${signal} in the middle of a scenario gives status ${expected}`, async () => {
+      const program = startForebay(["lab", "run", "1"]);
+      await program.says(/calibration|scenario 1/);
+      const pid = serverPidOf(program);
+      program.child.kill(signal);
+      const { status, stderr } = await program.ended;
+      expect(status).toBe(expected);
+      expect(isRunning(pid)).toBe(false);
+      expect(leftBehind(program)).toEqual([]);
+      expect(stderr).toContain("forebay: stopping");
+      expect(stderr).not.toMatch(/^ +at /m);
+    });
+  }
+
+  test("SIGINT while the server starts gives status 130", async () => {
+    const program = startForebay(["lab", "run", "1"]);
+    await program.says(/preparing/);
+    program.child.kill("SIGINT");
+    expect((await program.ended).status).toBe(130);
+    expect(leftBehind(program)).toEqual([]);
+  });
+
+  test("SIGINT twice gives status 130, and what is left goes a moment later", async () => {
+    const program = startForebay(["lab", "run", "1"]);
+    await program.says(/calibration|scenario 1/);
+    program.child.kill("SIGINT");
+    await program.says(/stopping/);
+    program.child.kill("SIGINT");
+    expect((await program.ended).status).toBe(130);
+    await until("the removal of the server's files", () => leftBehind(program).length === 0);
+  });
+
+  test("SIGKILL leaves nothing a moment later", async () => {
+    const program = startForebay(["lab", "run", "1"]);
+    await program.says(/calibration|scenario 1/);
+    const pid = serverPidOf(program);
+    program.child.kill("SIGKILL");
+    await program.ended;
+    await until("the end of the server", () => !isRunning(pid));
+    await until("the removal of its files", () => leftBehind(program).length === 0);
+  });
+});
