@@ -1,7 +1,7 @@
 // Breaks comment lines longer than 100 columns, in place: `npx tsx scripts/tidy-wrap.ts <file>…`.
 // The formatter leaves comments alone. What does not fit moves to the next line of the same
-// paragraph; lists, tables, code blocks and tags keep their lines, and comments behind code are left
-// to a person. Only the files that are named are touched.
+// paragraph; lists, tables, code blocks and tags keep their lines, and comments behind code are
+// left to a person. Only the files that are named are touched.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { wrapComments } from "../test/tidy/wrap.ts";

@@ -1,5 +1,5 @@
-// Runs programs of the command-line package as child processes, each with a temporary directory of its own, so that
-// what they leave behind can be seen.
+// Runs programs of the command-line package as child processes, each with a temporary directory of
+// its own, so that what they leave behind can be seen.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import * as fs from "node:fs";
@@ -73,7 +73,9 @@ export function isRunning(pid: number): boolean {
   return fs.existsSync(`/proc/${pid}`);
 }
 
-/** Resolves when `condition` holds; rejects, naming `what`, when it does not within twenty seconds. */
+/**
+ * Resolves when `condition` holds; rejects, naming `what`, when it does not within twenty seconds.
+ */
 export async function until(what: string, condition: () => boolean): Promise<void> {
   for (let waitedMs = 0; !condition(); waitedMs += 10) {
     if (waitedMs > WAIT_MS) throw new Error(`waited in vain for: ${what}`);

@@ -1,15 +1,17 @@
-// The parts of the command that can be tried without running it: progress display, report files, error lines.
+// The parts of the command that can be tried without running it: progress display, report files,
+// error lines.
 
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   checkReportFiles,
   writeReportFiles,
   type ReportFile,
 } from "../../packages/forebay-cli/src/commands/report-files.ts";
 import { CliError, errorLine } from "../../packages/forebay-cli/src/errors.ts";
+import { reportError } from "../../packages/forebay-cli/src/main.ts";
 import { createProgress } from "../../packages/forebay-cli/src/terminal/progress.ts";
 
 const ESCAPE = "\u001B";
@@ -133,7 +135,7 @@ describe("report files", () => {
     expect(fs.readFileSync(old.file, "utf8")).toBe("the last report");
   });
 
-  test("that the check made are removed after a run without a report, and kept after one with", () => {
+  test("that the check made are removed again unless a report was written", () => {
     const files = [at("one"), at("two")] as const;
     const removeEmpty = checkReportFiles(files);
     fs.writeFileSync(files[1].file, "report");
@@ -175,4 +177,13 @@ describe("report files", () => {
 test("an error is one line whatever its message holds", () => {
   const error = new CliError("USAGE", "two\n  lines", "Do this.");
   expect(errorLine(error)).toBe("forebay: two lines [USAGE]. Do this.");
+});
+
+test("an error that nobody foresaw is reported in the same way, and gives status 2", () => {
+  const write = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const status = reportError(new TypeError("x is not a function"));
+  expect(status).toBe(2);
+  expect(write.mock.calls).toEqual([
+    [expect.stringMatching(/^forebay: x is not a function \[UNEXPECTED\]\. .*please report it/)],
+  ]);
 });

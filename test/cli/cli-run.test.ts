@@ -1,4 +1,5 @@
-// `forebay lab run` and its server: what is wrong with a given one, and that nothing of an embedded one remains.
+// `forebay lab run` and its server: what is wrong with a given one, and that nothing of an embedded
+// one remains.
 
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
@@ -23,7 +24,10 @@ const port = inject("postgresPort");
 const password = inject("postgresPassword");
 const SECRET = "open-sesame";
 
-/** Runs the lab on a server that it cannot use, checks what every such run has in common, and gives its error line. */
+/**
+ * Runs the lab on a server that it cannot use, checks what every such run has in common, no secret
+ * among it, and gives its error line.
+ */
 async function errorOf(dsn: string, env: Record<string, string> = {}): Promise<string> {
   const args = dsn === "" ? ["lab", "run"] : ["lab", "run", "--dsn", dsn];
   const program = startForebay(args, { env });
@@ -40,7 +44,7 @@ async function errorOf(dsn: string, env: Record<string, string> = {}): Promise<s
   return line;
 }
 
-describe("a given server that cannot be used ends the run with status 2, one line and no secret:", () => {
+describe("a given server that cannot be used ends the run with status 2 and one line:", () => {
   test("no connection string at all", async () => {
     expect(await errorOf(`mysql://app:${SECRET}@localhost/app`)).toContain("[URL_INVALID]");
   });
@@ -98,8 +102,11 @@ describe("a given server that cannot be used ends the run with status 2, one lin
   test("the server has no TLS, and sslmode requires it", async () => {
     const server = await startEmbedded({ settings: { ssl: false } });
     const url = `postgres://postgres:${SECRET}@${server.host}:${server.port}/postgres`;
-    const line = await errorOf(`${url}?sslmode=require`).finally(() => server.stop());
-    expect(line).toContain("[SERVER_NO_TLS]");
+    try {
+      expect(await errorOf(`${url}?sslmode=require`)).toContain("[SERVER_NO_TLS]");
+    } finally {
+      await server.stop();
+    }
   });
 
   test.runIf(isEmbedded)("the server's certificate is not to be trusted", async () => {
@@ -119,7 +126,7 @@ test("--dsn wins over DATABASE_URL", async () => {
   expect((await forebay(args, { env })).stderr).toContain("from --dsn");
 });
 
-test("a given server is described without its password, with its version, and left running", async () => {
+test("a given server is described without its password, and left running", async () => {
   const server = await findServer({ dsn: inject("postgresUrlVerify") });
   await server.stop();
   expect(server).toMatchObject({
@@ -131,7 +138,7 @@ test("a given server is described without its password, with its version, and le
   await (await findServer({ dsn: inject("postgresUrlVerify") })).stop();
 });
 
-test("looking for a given server that does not answer ends with the reason of an abort", async () => {
+test("an abort ends the wait for a given server that does not answer", async () => {
   const deaf = createServer().listen(0, "127.0.0.1");
   await once(deaf, "listening");
   const controller = new AbortController();

@@ -22,7 +22,8 @@ describe("help", () => {
     { args: ["lab"], words: ["Usage: forebay lab"] },
   ];
   for (const { args, words } of cases) {
-    test(`of \`${["forebay", ...args].join(" ")}\` goes to standard output, with status 0`, async () => {
+    const command = ["forebay", ...args].join(" ");
+    test(`of \`${command}\` goes to standard output, with status 0`, async () => {
       const { status, stdout, stderr } = await forebay(args);
       expect(status).toBe(0);
       expect(stderr).toBe("");

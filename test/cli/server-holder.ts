@@ -1,4 +1,5 @@
-// A program that starts a server, says so, and then ends, or is ended, in the way its argument says.
+// A program that starts a server, says so, and then ends, or is ended, in the way its argument
+// says.
 
 import { startEmbedded } from "../../packages/forebay-cli/src/server/index.ts";
 

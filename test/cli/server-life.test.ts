@@ -86,7 +86,7 @@ test("a server ends, and its files go, when its custodian is killed", async () =
   await holder.ended;
 });
 
-test("stop ends the server and removes its files, also with a client connected, and more than once", async () => {
+test("stop also works with a client connected, and more than once", async () => {
   const server = await startEmbedded();
   const directory = server.caFile.replace(/\/[^/]*$/, "");
   expect(fs.existsSync(directory)).toBe(true);
@@ -127,7 +127,7 @@ test("an abort during the start rejects with its reason and leaves nothing behin
   expect(fs.existsSync(`${os.tmpdir()}/${directory}`)).toBe(false);
 });
 
-test("a start with a setting that the server refuses says what the server said, and leaves nothing", async () => {
+test("a failed start says what the server said, and leaves nothing behind", async () => {
   const before = fs.readdirSync(os.tmpdir()).filter((name) => name.startsWith("forebay-"));
   await expect(startEmbedded({ settings: { work_mem: "much" } })).rejects.toMatchObject({
     code: "SERVER_START_FAILED",

@@ -41,7 +41,10 @@ async function ask(socket: Socket, message: Buffer): Promise<Buffer> {
   return answer;
 }
 
-/** What the server asks of a client that wants to log in as `user`: `R` and the method's number, or an error. */
+/**
+ * What the server asks of a client that wants to log in as `user`: `R` and the method's number, or
+ * an error.
+ */
 async function loginRequest(socket: Socket, user: string): Promise<string> {
   const answer = await ask(socket, startup(user));
   const type = String.fromCharCode(answer[0] ?? 0);
@@ -128,7 +131,7 @@ test("a port that another program takes first is given up for another", async ()
   expect(tried.length).toBeGreaterThan(1);
 });
 
-test("without --dsn and DATABASE_URL, a server is started, and its URL verifies it in full", async () => {
+test("without --dsn and DATABASE_URL, a server is started, which its URL verifies", async () => {
   const steps: string[] = [];
   const server = await findServer({
     env: { DATABASE_URL: "" },
@@ -176,7 +179,10 @@ describe("the packaged programs", () => {
     );
   });
 
-  /** A package as it is when no install script has run, made by somebody whose files nobody else may read. */
+  /**
+   * A package as it is when no install script has run, made by somebody whose files nobody else may
+   * read.
+   */
   function fakePackage(): string {
     const root = path.join(directory, "package");
     fs.mkdirSync(path.join(root, "native", "bin"), { recursive: true });
@@ -189,7 +195,7 @@ describe("the packaged programs", () => {
     return root;
   }
 
-  test("are staged with the links that the install script would have made, in the copy only", () => {
+  test("are staged with the links that the install script would have made", () => {
     const root = fakePackage();
     const copy = path.join(directory, "copy");
     stageBinaries(root, copy, "self");

@@ -28,7 +28,10 @@ function oidOf(name: string): number {
   return name.endsWith("[]") ? type.arrayOid : type.oid;
 }
 
-/** What the server's output function writes, and its send function, decoded; one pair per SQL expression. */
+/**
+ * What the server's output function writes, and its send function, decoded; one pair per SQL
+ * expression.
+ */
 async function bothFormats(
   name: string,
   expressions: readonly string[],
@@ -58,7 +61,10 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** Values whose meaning is plain: what the server is asked for, and what must come out, in either format. */
+/**
+ * Values whose meaning is plain: what the server is asked for, and what must come out, in either
+ * format.
+ */
 const EXACT: Record<string, [sql: string, value: unknown][]> = {
   bool: [
     ["true", true],
@@ -213,8 +219,12 @@ const TIMESTAMP_US_MIN = -211_813_488_000_000_000n;
 const TIMESTAMP_US_MAX = 9_223_371_331_199_999_999n;
 const DATE_US_MAX = (8_640_000_000_000_000n - 946_684_800_000n) * 1000n;
 
+function microsecondsSql(us: bigint): string {
+  return `interval '${us / 1_000_000n} s ${us % 1_000_000n} us'`;
+}
+
 function timestampSql(us: bigint): string {
-  return `'2000-01-01'::timestamp + interval '${us / 1_000_000n} s ${us % 1_000_000n} us'`;
+  return `'2000-01-01'::timestamp + ${microsecondsSql(us)}`;
 }
 
 /** SQL for any value of a type. */
@@ -264,8 +274,7 @@ const ANY: Record<string, fc.Arbitrary<string>> = {
   interval: fc
     .tuple(fc.integer(), fc.integer(), bigs(-(2n ** 63n) / 10n, 2n ** 63n / 10n))
     .map(
-      ([months, days, us]) =>
-        `'${months} mons ${days} days'::interval + interval '${us / 1_000_000n} s ${us % 1_000_000n} us'`,
+      ([months, days, us]) => `'${months} mons ${days} days'::interval + ${microsecondsSql(us)}`,
     ),
 };
 
@@ -376,7 +385,8 @@ describe("the two formats of a type", () => {
 describe("the table of types", () => {
   it("has the numbers, names and delimiters of the server's catalogue", async () => {
     const rows = await session.rows(
-      "SELECT oid::int4, typname::text, typarray::int4, typdelim::text FROM pg_type WHERE oid < 10000",
+      `SELECT oid::int4, typname::text, typarray::int4, typdelim::text
+         FROM pg_type WHERE oid < 10000`,
     );
     const catalogue = new Map(rows.map(([oid, ...rest]) => [oid, rest]));
     for (const type of PG_TYPES) {

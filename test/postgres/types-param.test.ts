@@ -1,5 +1,5 @@
-// A parameter reaches the server as the value that it is, whether or not its type is known by then, and comes back
-// the same in text and in binary.
+// A parameter reaches the server as the value that it is, whether or not its type is known by then,
+// and comes back the same in text and in binary.
 
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -16,7 +16,10 @@ afterAll(async () => {
   await session.close();
 });
 
-/** What comes back for one parameter: its type not known and the result in text, then known and in binary. */
+/**
+ * What comes back for one parameter: its type not known and the result in text, then known and in
+ * binary.
+ */
 async function bothWays(type: string, value: unknown): Promise<[loose: unknown, known: unknown]> {
   const sql = `SELECT $1::${type}`;
   const [[loose] = []] = await session.rows(sql, [value]);
@@ -198,7 +201,7 @@ describe("a parameter", () => {
     }
   });
 
-  it("that is an empty array is an object in JSON where the type is not known, and an array where it is", async () => {
+  it("that is an empty array is taken for a JSON object where the type is not known", async () => {
     expect(await bothWays("jsonb", [])).toEqual([{}, []]);
     expect(await bothWays("jsonb", json([]))).toEqual([[], []]);
   });

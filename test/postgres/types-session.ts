@@ -7,7 +7,10 @@ import { postgres } from "../../packages/forebay/src/postgres/wire/connector.ts"
 export interface TypesSession {
   /** The types of the parameters are not known, and the rows come in text format. */
   rows(sql: string, args?: readonly unknown[]): Promise<unknown[][]>;
-  /** The types of the parameters are known, and columns come in binary format where that is asked for. */
+  /**
+   * The types of the parameters are known, and columns come in binary format where that is asked
+   * for.
+   */
   prepared(sql: string, args: readonly unknown[]): Promise<unknown[][]>;
   close(): Promise<void>;
 }

@@ -1,15 +1,20 @@
-// One PostgreSQL server for every test that wants one, for the projects `postgres` and `cli` together.
-// PG_TEST_URL names a server of your own instead; its superuser must be named in it, and tests that need the
-// extra lines of pg_hba.conf below look at `postgresKind`.
+// One PostgreSQL server for every test that wants one, for the projects `postgres` and `cli`
+// together. PG_TEST_URL names a server of your own instead; its superuser must be named in it, and
+// tests that need the extra lines of pg_hba.conf below look at `postgresKind`.
 
 import type { TestProject } from "vitest/node";
 import { startEmbedded } from "../../packages/forebay-cli/src/server/index.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** `given` when PG_TEST_URL is set. Only an `embedded` server has the roles' authentication methods. */
+    /**
+     * `given` when PG_TEST_URL is set. Only an `embedded` server has the roles' authentication
+     * methods.
+     */
     postgresKind: "given" | "embedded";
-    /** The superuser over TCP; TLS without a check of the certificate when the server is embedded. */
+    /**
+     * The superuser over TCP; TLS without a check of the certificate when the server is embedded.
+     */
     postgresUrl: string;
     /** The same, with a full check of the certificate. */
     postgresUrlVerify: string;

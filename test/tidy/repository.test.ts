@@ -9,7 +9,7 @@ import { treeOnDisk } from "./tree.ts";
 
 const tree = treeOnDisk(path.join(import.meta.dirname, "../.."));
 
-test.each(RULES)("$id: $title", (rule) => {
+test.each(RULES.map((rule) => [rule.id, rule.title, rule] as const))("%s: %s", (id, _, rule) => {
   const found = rule.check(tree).map((violation) => print(rule, violation));
-  expect(found.join("\n"), `${rule.id} is broken in ${found.length} place(s)`).toBe("");
+  expect(found.join("\n"), `${id} is broken in ${found.length} place(s)`).toBe("");
 });

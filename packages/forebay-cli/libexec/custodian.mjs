@@ -1,6 +1,7 @@
-// Owns a throwaway directory and the one process that runs in it, and ends both as soon as its standard input
-// closes, which the operating system does for whatever reason the parent ends: also for SIGKILL.
-// Plain JavaScript outside src, because it is a program of its own that Node must run as it stands.
+// Owns a throwaway directory and the one process that runs in it, and ends both as soon as its
+// standard input closes, which the operating system does for whatever reason the parent ends: also
+// for SIGKILL. Plain JavaScript outside src, because it is a program of its own that Node must run
+// as it stands.
 //
 //   node custodian.mjs <parent directory>
 //   reads  {"file", "args", "env", "uid"?, "gid"?, "log"}   start this program; one at a time

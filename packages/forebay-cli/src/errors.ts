@@ -14,13 +14,19 @@ export type CliErrorCode =
   | "SERVER_START_FAILED"
   | "UNEXPECTED";
 
-/** Bad input, or surroundings in which the command cannot do its work. Ends the command with status 2. */
+/**
+ * Bad input, or surroundings in which the command cannot do its work. Ends the command with status
+ * 2.
+ */
 export class CliError extends Error {
   readonly code: CliErrorCode;
   /** What the user can do about it, as one or more whole sentences. */
   readonly nextStep: string;
 
-  /** `message` says what is wrong, without a full stop; neither it nor `nextStep` may hold a password. */
+  /**
+   * `message` says what is wrong, without a full stop; neither it nor `nextStep` may hold a
+   * password.
+   */
   constructor(
     code: CliErrorCode,
     message: string,

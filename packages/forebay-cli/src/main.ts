@@ -1,4 +1,5 @@
-// The program as a whole: its commands, and how whatever happens becomes one line and an exit status.
+// The program as a whole: its commands, and how whatever happens becomes one line and an exit
+// status.
 
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
@@ -20,8 +21,9 @@ Environment:
 `;
 
 /**
- * Runs the command line `args`, without the program's name. Resolves with the exit status: 0; 1 when a result falls
- * short; 2 for bad input or surroundings; 128 and more after a signal. Never rejects.
+ * Runs the command line `args`, without the program's name. Resolves with the exit status: 0; 1
+ * when a result falls short; 2 for bad input or surroundings; 128 and more after a signal. Never
+ * rejects.
  */
 export async function main(args: readonly string[]): Promise<number> {
   let status = 0;
@@ -55,7 +57,8 @@ function createProgram(setStatus: SetStatus): Command {
     .version(version)
     .exitOverride()
     .configureOutput({
-      // Used for the help that a command without a subcommand shows; errors are written by `reportError`.
+      // Used for the help that a command without a subcommand shows; errors are written by
+      // `reportError`.
       writeErr: (text) => process.stdout.write(text),
       outputError: () => undefined,
     })

@@ -7,8 +7,13 @@ const ERRORS = "packages/forebay/src/base/errors.ts";
 const good = {
   [ERRORS]: 'type AErrorCode = "A_B" | Extract<X, "C">;\ntype Other = "D";',
   "packages/forebay-cli/src/a.ts": 'class A { readonly code = "E"; name = "F"; }',
-  [PAGE]:
-    "| code | meaning | what to do |\n|---|---|---|\n| `A_B` | x | y |\n| `C` | x | y |\n| `E` | x | y |",
+  [PAGE]: [
+    "| code | meaning | what to do |",
+    "|---|---|---|",
+    "| `A_B` | x | y |",
+    "| `C` | x | y |",
+    "| `E` | x | y |",
+  ].join("\n"),
   "test/unit/a.test.ts": 'expect(error.code).toBe("A_B"); // C, E',
 };
 

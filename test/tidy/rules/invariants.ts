@@ -9,7 +9,7 @@ const AUDIT = "packages/forebay/src/pool/audit.ts";
 /** T11. */
 export const invariants: Rule = {
   id: "T11",
-  title: `every invariant of ${ARCHITECTURE} is named in pool/audit.ts and in a test, and audit.ts names no other`,
+  title: `every invariant of ${ARCHITECTURE} is in audit.ts and in a test, and no other is`,
   check: (tree) => {
     const listed = listedIn(tree);
     const audit = tree.has(AUDIT) ? tree.text(AUDIT) : "";

@@ -48,6 +48,18 @@ test("what nothing reaches is found, also when it is mentioned in a comment or u
   ]);
 });
 
+test("a source that starts another by its path uses it", () => {
+  const files = {
+    "test/cli/a.test.ts": 'start("./b.ts"); start("test/cli/c.ts"); start("d.ts");',
+    "test/cli/b.ts": "",
+    "test/cli/c.ts": "",
+    "test/cli/d.ts": "",
+  };
+  expect(found(orphans, { ...manifests, ...files })).toEqual([
+    "test/cli/d.ts:1 nothing uses this file",
+  ]);
+});
+
 test("a package name leads to the sources of its entry point", () => {
   const files = {
     "packages/forebay-cli/src/cli.ts": 'import "forebay/pool";',

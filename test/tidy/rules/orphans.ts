@@ -1,17 +1,18 @@
 // T8: every source is used by something.
 
 import path from "node:path";
+import ts from "typescript";
 import type { Rule } from "../rule.ts";
-import { entryPointsOf, importsOf, resolveRelative } from "../syntax.ts";
+import { entryPointsOf, importsOf, resolveRelative, walk } from "../syntax.ts";
 import type { Tree } from "../tree.ts";
 
-/** Files that start sources by their path: `tsx scripts/x.ts`. */
-const STARTERS = ["package.json", "bench/package.json", "vitest.config.ts", ".ci/run"];
+/** Files that start sources by their path, or tell people to: `tsx scripts/x.ts`. */
+const STARTERS = ["package.json", "vitest.config.ts", ".ci/run", "CONTRIBUTING.md"];
 
 /** T8. */
 export const orphans: Rule = {
   id: "T8",
-  title: "every source is reached from an entry point, a script of package.json or a test",
+  title: "every source is reached from an entry point, a script or a test",
   check: (tree) => {
     const entries = packageEntries(tree);
     const reached = new Set([
@@ -21,10 +22,7 @@ export const orphans: Rule = {
     ]);
     for (const file of reached) {
       if (!tree.has(file)) continue;
-      for (const { specifier } of importsOf(tree.source(file))) {
-        const target = resolveRelative(file, specifier) ?? entries.get(specifier);
-        if (target?.endsWith(".ts") === true) reached.add(target);
-      }
+      for (const target of usedBy(tree, file, entries)) reached.add(target);
     }
     return tree
       .sources("packages", "test", "bench", "scripts")
@@ -37,6 +35,20 @@ export const orphans: Rule = {
       }));
   },
 };
+
+/**
+ * What a source imports, and what it names in a string, as one that starts a child process does.
+ */
+function usedBy(tree: Tree, file: string, entries: ReadonlyMap<string, string>): string[] {
+  const source = tree.source(file);
+  const names = importsOf(source).map(({ specifier }) => specifier);
+  walk(source, (node) => {
+    if (ts.isStringLiteralLike(node)) names.push(node.text);
+  });
+  return names
+    .map((name) => resolveRelative(file, name) ?? entries.get(name) ?? name)
+    .filter((target) => target.endsWith(".ts") && tree.has(target));
+}
 
 function packageEntries(tree: Tree): Map<string, string> {
   return new Map(

@@ -12,7 +12,9 @@ const LINE_COLUMNS_MAX = 100;
 /** T4. */
 export const size: Rule = {
   id: "T4",
-  title: `a file has at most ${FILE_LINES_MAX} lines, a function ${FUNCTION_LINES_MAX}, a line ${LINE_COLUMNS_MAX} columns`,
+  title:
+    `a file has at most ${FILE_LINES_MAX} lines, a function ${FUNCTION_LINES_MAX}, ` +
+    `a line ${LINE_COLUMNS_MAX} columns`,
   check: (tree) =>
     tree
       .sources("packages", "test", "bench", "scripts", ".")

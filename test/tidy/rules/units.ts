@@ -8,8 +8,10 @@ import type { Rule, Violation } from "../rule.ts";
 import { lineOf, walk } from "../syntax.ts";
 import type { Tree } from "../tree.ts";
 
-const TIME =
-  /^(timeout|delay|interval|duration|elapsed|deadline|lifetime|latency|period|uptime|backoff|ttl|rtt|patience)$/;
+const TIME = new RegExp(
+  "^(timeout|delay|interval|duration|elapsed|deadline|lifetime|latency|period|uptime|backoff" +
+    "|ttl|rtt|patience)$",
+);
 const OTHER_TIME_UNIT =
   /^(millis|milliseconds|msec|secs?|seconds|mins|minutes|hours|micros|nanos)$/;
 const SIZED = /^(bytes?|buffer|message|payload|frame|chunk|packet|heap|memory|body)$/;

@@ -28,7 +28,7 @@ test("a Conn is one session for all its calls", async () => {
   await done();
 });
 
-test("after close every call rejects with CONN_DONE, and a second close has no effect", async () => {
+test("after close every call rejects with CONN_DONE; a second close has no effect", async () => {
   const { db, database, done } = sqlBench();
   const conn = await db.conn();
   const stmt = await conn.prepare("p");
@@ -68,6 +68,16 @@ test("calls made at the same time go out one by one, and close waits for them", 
   await Promise.all([...work, closing]);
   expect(database.calls).toEqual(["query a", "query b"]);
   expect(leased()).toBe(0);
+  await done();
+});
+
+test("calls may queue again after a queue has been served", async () => {
+  const { db, database, done } = sqlBench();
+  const conn = await db.conn();
+  await Promise.all([conn.query("a"), conn.query("b")]);
+  await Promise.all([conn.query("c"), conn.query("d")]);
+  await conn.close();
+  expect(database.calls).toEqual(["query a", "query b", "query c", "query d"]);
   await done();
 });
 
@@ -280,7 +290,7 @@ test("raw gives the driver's connection, in turn", async () => {
   await done();
 });
 
-test("a throw in raw closes the connection and ends the Conn, and calls queued are not made", async () => {
+test("a throw in raw closes the connection, ends the Conn, and drops calls queued", async () => {
   const { db, database, leased, done } = sqlBench();
   const conn = await db.conn();
   const mistake = new Error("in raw");

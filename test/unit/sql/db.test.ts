@@ -48,7 +48,7 @@ test("queryRow gives the first row, and only it", async () => {
   await done();
 });
 
-test("queryRow rejects with a NoRowsError when there is no row, and the connection is back", async () => {
+test("queryRow without a row rejects with a NoRowsError, and the connection is back", async () => {
   const { db, database, leased, done } = sqlBench();
   database.answer = () => ({ rows: [] });
   const error = await rejection(db.queryRow("SELECT 1 WHERE false"));
@@ -104,8 +104,10 @@ test("a driver that throws instead of rejecting loses no connection", async () =
   await done();
 });
 
-test("a signal aborted before the call rejects it with the reason, and nothing is called", async () => {
+test("a signal aborted before the call rejects it with the reason, before the driver", async () => {
   const { db, database, done } = sqlBench();
+  await db.query("leaves an idle connection");
+  database.log.length = 0;
   const reason = new Error("no longer wanted");
   const signal = AbortSignal.abort(reason);
   const calls = [
@@ -125,7 +127,7 @@ test("a signal aborted before the call rejects it with the reason, and nothing i
   await done();
 });
 
-test("a signal aborted while a call waits for a connection rejects it, and the connection stays whose it is", async () => {
+test("a signal aborted while a call waits for a connection ends that wait alone", async () => {
   const { db, database, abortable, done } = sqlBench({ maxOpenConns: 1 });
   const hang = database.hangNext("query");
   const first = db.query("first");
@@ -140,7 +142,7 @@ test("a signal aborted while a call waits for a connection rejects it, and the c
   await done();
 });
 
-test("a signal aborted during a call rejects it with the reason, and the connection is back", async () => {
+test("a signal aborted during a call rejects it, and the connection is back", async () => {
   const { db, database, abortable, leased, done } = sqlBench();
   const controller = abortable();
   const hang = database.hangNext("query");
@@ -202,7 +204,7 @@ test("ping asks the driver where it can, and otherwise only takes a connection",
   await other.done();
 });
 
-test("after close every call rejects with POOL_CLOSED, and a second close has no effect", async () => {
+test("after close every call rejects with POOL_CLOSED; a second close has no effect", async () => {
   const { db, database, done } = sqlBench();
   await db.query("a");
   const stmt = await db.prepare("p");
@@ -298,7 +300,7 @@ test("openDB refuses bad options at once", () => {
   expect(() => sqlBench({ maxOpenConns: -1 })).toThrow(UsageError);
 });
 
-test("callbacks run in their caller's asynchronous context, also after a wait for a connection", async () => {
+test("callbacks run in their caller's asynchronous context, also after a wait", async () => {
   const { db, done } = sqlBench({ maxOpenConns: 1 });
   const context = new AsyncLocalStorage<string>();
   const held = await context.run("holder", () => db.conn());

@@ -41,7 +41,7 @@ const RETRIED: Readonly<Record<string, [DriverCall, (bench: SqlBench) => Promise
 };
 
 for (const [name, [call, make]] of Object.entries(RETRIED)) {
-  test(`${name} is tried on two connections of the pool, then, with all idle ones closed, on a new one`, async () => {
+  test(`${name} is tried on two pooled connections, then, those closed, on a new one`, async () => {
     const bench = sqlBench({ maxOpenConns: 5 });
     const { database, done } = bench;
     await open(bench, 4);
@@ -75,7 +75,7 @@ for (const [name, [call, make]] of Object.entries(RETRIED)) {
   });
 }
 
-test("a statement of the pool is tried again, and prepared again where it is not known", async () => {
+test("a statement of the pool is tried again, and prepared where it is not known", async () => {
   const bench = sqlBench({ maxOpenConns: 3 });
   const { db, database, done } = bench;
   await open(bench, 2);

@@ -57,7 +57,7 @@ test("queryRow of a statement rejects with NO_ROWS when there is none", async ()
   await done();
 });
 
-test("a statement may run concurrently, and is prepared on each connection that it meets", async () => {
+test("a statement may run concurrently, and is prepared once on each connection", async () => {
   const bench = sqlBench({ maxOpenConns: 2 });
   const { db, database, done } = bench;
   await open(bench, 2);
@@ -80,7 +80,7 @@ test("an error of a statement passes through, and the connection is back", async
   await done();
 });
 
-test("a prepare that fails on a later connection rejects that call, and is tried at the next", async () => {
+test("a prepare that fails on a later connection rejects that call only", async () => {
   const bench = sqlBench();
   const { db, database, done } = bench;
   await open(bench, 2);
@@ -114,7 +114,7 @@ test("after close calls reject with STMT_CLOSED, and a second close has no effec
   await done();
 });
 
-test("close lets a call that runs end, and turns away one that waits for a connection", async () => {
+test("close lets a call that runs end, and turns away one that waits", async () => {
   const { db, database, done } = sqlBench({ maxOpenConns: 1 });
   const stmt = await db.prepare("p");
   const hang = database.hangNext("stmt.query");
@@ -139,7 +139,7 @@ test("rows of a statement outlive its close", async () => {
   await done();
 });
 
-test("what closed statements left on a connection is freed at its next prepare, when nobody else has it", async () => {
+test("what closed statements left on a connection is freed at its next prepare", async () => {
   const { db, database, done } = sqlBench();
   for (let n = 0; n < 10; n++) {
     const stmt = await db.prepare(`p${n}`);
@@ -152,7 +152,7 @@ test("what closed statements left on a connection is freed at its next prepare, 
   await done();
 });
 
-test("a statement closed while its connection works for another is not freed in between", async () => {
+test("a statement closed while its connection works for another is not freed then", async () => {
   const { db, database, done } = sqlBench({ maxOpenConns: 1 });
   const stmt = await db.prepare("p");
   const hang = database.hangNext("query");
@@ -162,6 +162,15 @@ test("a statement closed while its connection works for another is not freed in 
   hang.release();
   await running;
   expect(database.calls).toEqual(["prepare p", "query a"]);
+  await done();
+});
+
+test("a prepare leaves the statements in use as they are", async () => {
+  const { db, database, done } = sqlBench();
+  const stmt = await db.prepare("p");
+  await db.prepare("q");
+  await stmt.query();
+  expect(database.log).toEqual(["1 prepare p", "1 prepare q", "1 stmt.query p"]);
   await done();
 });
 
@@ -223,7 +232,7 @@ test("a statement of a transaction runs there, in order, and ends with it", asyn
   await done();
 });
 
-test("a statement of the DB, bound to a transaction, is not prepared again where it is known", async () => {
+test("a statement bound to a transaction is not prepared again where it is known", async () => {
   const { db, database, done } = sqlBench();
   const stmt = await db.prepare("p");
   await db.transaction(async (tx) => {

@@ -47,7 +47,7 @@ test("a function that throws at once is rolled back too", async () => {
   await done();
 });
 
-test("the function's error is given even when the rollback fails; that costs the connection", async () => {
+test("the function's error is given even when the rollback fails", async () => {
   const { db, database, leased, done } = sqlBench();
   const mistake = new Error("mine");
   database.failNext("rollback", new Error("connection lost"));
@@ -116,7 +116,7 @@ test("a commit that failed unseen in the function does not count as an end", asy
   await done();
 });
 
-test("an abort rejects with the reason, whatever the function makes of it, and does not wait for the rollback", async () => {
+test("an abort rejects with the reason when the function ends, before the rollback", async () => {
   const { db, database, abortable, leased, done } = sqlBench();
   for (const ending of ["throws", "resolves"] as const) {
     const controller = abortable();
@@ -191,7 +191,7 @@ test("an inner transaction that fails is undone alone", async () => {
   await done();
 });
 
-test("while an inner transaction is open the outer handle is busy, and afterwards the inner one is done", async () => {
+test("the outer handle is busy until the inner transaction ends, which is done then", async () => {
   const { db, done } = sqlBench();
   await db.transaction(async (tx) => {
     const inner = await tx.transaction(async (handle) => {
@@ -217,7 +217,7 @@ test("a savepoint that cannot be set fails the inner transaction alone", async (
   await done();
 });
 
-test("a savepoint that cannot be rolled back to ends the whole transaction and its connection", async () => {
+test("a savepoint that cannot be rolled back to costs transaction and connection", async () => {
   const { db, database, leased, done } = sqlBench();
   const [mistake, noSuch] = [new Error("inner"), new Error("no such savepoint")];
   const failing = db.transaction(async (tx) => {
@@ -234,7 +234,7 @@ test("a savepoint that cannot be rolled back to ends the whole transaction and i
   await done();
 });
 
-test("a rollback of the outer transaction ends the inner ones without more statements", async () => {
+test("a rollback of the outer transaction ends the inner ones by itself", async () => {
   const { db, database, done } = sqlBench();
   const tx = await db.begin();
   const escaped: Tx<FakeDbConn>[] = [];
@@ -257,7 +257,27 @@ test("a rollback of the outer transaction ends the inner ones without more state
   await done();
 });
 
-test("an abort ends inner transactions with the outer one, also while a savepoint is being set", async () => {
+test("a rollback of the outer transaction waits for the inner one's call in flight", async () => {
+  const { db, database, done } = sqlBench();
+  const tx = await db.begin();
+  const inner = outcome(
+    tx.transaction(async (handle) => {
+      const hang = database.hangNext("query");
+      const first = handle.exec("a");
+      const second = outcome(handle.exec("b"));
+      await hang.reached;
+      const rolledBack = tx.rollback();
+      hang.release();
+      await Promise.all([first, rolledBack]);
+      expect(await second).toMatchObject({ error: TX_DONE });
+    }),
+  );
+  expect(await inner).toMatchObject({ error: TX_DONE });
+  expect(database.calls).toEqual(["begin", "query SAVEPOINT forebay_1", "query a", "rollback"]);
+  await done();
+});
+
+test("an abort ends inner transactions too, also while a savepoint is being set", async () => {
   const { db, database, abortable, clock, leased, done } = sqlBench();
   const controller = abortable();
   const { signal } = controller;
@@ -297,8 +317,8 @@ test("a conflict is not repeated unless asked for", async () => {
   await done();
 });
 
-test("a conflict is repeated in a new transaction, after a random wait, as often as asked for", async () => {
-  const { db, database, clock, leased, done } = sqlBench();
+test("a conflict is repeated in a new transaction after a wait, as often as asked", async () => {
+  const { db, database, abortable, clock, leased, done } = sqlBench();
   let runs = 0;
   const running = outcome(
     db.transaction(
@@ -308,7 +328,7 @@ test("a conflict is repeated in a new transaction, after a random wait, as often
         if (runs < 3) throw conflict();
         return runs;
       },
-      { retries: 2 },
+      { retries: 2, signal: abortable().signal },
     ),
   );
   await clock.settle();
@@ -322,7 +342,7 @@ test("a conflict is repeated in a new transaction, after a random wait, as often
   await done();
 });
 
-test("conflicts beyond the retries reject with the last of them, and a conflict at commit counts", async () => {
+test("conflicts beyond the retries reject with the last one; those at commit count", async () => {
   const { db, database, clock, done } = sqlBench();
   const errors = [conflict(), conflict()];
   for (const error of errors) database.failNext("commit", error);

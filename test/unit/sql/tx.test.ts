@@ -36,7 +36,7 @@ test("rollback ends a transaction, and gives the connection back", async () => {
 });
 
 for (const end of ["commit", "rollback"] as const) {
-  test(`after ${end} every call rejects with TX_DONE, and nothing reaches the connection`, async () => {
+  test(`after ${end} every call rejects with TX_DONE, before the driver`, async () => {
     const { db, database, done } = sqlBench();
     const tx = await db.begin();
     const unread = tx.rows("r");
@@ -170,8 +170,8 @@ test("an abort stops the statement in flight, drops those queued, and rolls back
   await done();
 });
 
-test("after an abort calls and commit reject with its reason, rollback and disposal wait for the rollback", async () => {
-  const { db, database, abortable, leased, done } = sqlBench();
+test("after an abort calls reject with its reason, and rollback waits for its end", async () => {
+  const { db, database, abortable, clock, leased, done } = sqlBench();
   const controller = abortable();
   const tx = await db.begin({ signal: controller.signal });
   const hang = database.hangNext("rollback");
@@ -179,20 +179,20 @@ test("after an abort calls and commit reject with its reason, rollback and dispo
   expect(await rejection(tx.query("a"))).toBe("enough");
   expect(await rejection(tx.rows("a").next())).toBe("enough");
   expect(await rejection(tx.commit())).toBe("enough");
-  let waited = false;
-  const rolledBack = Promise.all([tx.rollback(), tx[Symbol.asyncDispose]()]).then(() => {
-    waited = true;
-  });
+  const ended: string[] = [];
+  const rolledBack = tx.rollback().then(() => ended.push("rollback"));
+  const disposed = tx[Symbol.asyncDispose]().then(() => ended.push("disposal"));
   await hang.reached;
-  expect(waited).toBe(false);
+  await clock.settle();
+  expect(ended).toEqual([]);
   hang.release();
-  await rolledBack;
+  await Promise.all([rolledBack, disposed]);
   expect(leased()).toBe(0);
   expect(database.calls).toEqual(["begin", "rollback"]);
   await done();
 });
 
-test("an abort in the middle of begin rejects with the reason, and rolls back what may have begun", async () => {
+test("an abort in the middle of begin rolls back what may have begun", async () => {
   const { db, database, abortable, clock, leased, done } = sqlBench();
   const controller = abortable();
   const hang = database.hangNext("begin");
@@ -237,16 +237,19 @@ test("an abort after the end changes nothing", async () => {
   await done();
 });
 
-test("an abort during the commit is left to the driver, whose error says what came of it", async () => {
+test("an abort during the commit is left to the driver, whose error tells", async () => {
   const { db, database, abortable, clock, done } = sqlBench();
   const controller = abortable();
   const tx = await db.begin({ signal: controller.signal });
   await db.ping();
   const hang = database.hangNext("commit");
+  const stuck = database.hangNext("rollback");
   const committing = outcome(tx.commit());
   await hang.reached;
+  expect(await rejection(tx.rollback())).toMatchObject(TX_DONE);
   controller.abort("enough");
   expect(await committing).toEqual({ error: "enough" });
+  stuck.release();
   await clock.settle();
   expect(database.log).toEqual(["1 begin", "2 ping", "1 commit", "1 rollback"]);
   expect(await rejection(tx.query("a"))).toMatchObject(TX_DONE);
@@ -254,7 +257,7 @@ test("an abort during the commit is left to the driver, whose error says what ca
   await done();
 });
 
-test("a commit that the server answered by rolling back says so, and the connection is kept", async () => {
+test("a commit that the server answered by rolling back keeps the connection", async () => {
   const { db, database, leased, done } = sqlBench();
   database.canReset = true;
   const tx = await db.begin();
@@ -315,6 +318,48 @@ test("a rollback after an abort that does not end in time costs the connection",
   await done();
 });
 
+test("calls made by others who listen to the same signal reject with its reason too", async () => {
+  const { db, database, abortable, clock, done } = sqlBench();
+  const controller = abortable();
+  const calls: Promise<unknown>[] = [];
+  controller.signal.addEventListener("abort", () => calls.push(rejection(tx.query("a"))), {
+    once: true,
+  });
+  const tx = await db.begin({ signal: controller.signal });
+  controller.abort("enough");
+  expect(await Promise.all(calls)).toEqual(["enough"]);
+  await clock.settle();
+  expect(database.calls).toEqual(["begin", "rollback"]);
+  await done();
+});
+
+test("a rollback after an abort that fails costs the connection, and calls keep the reason", async () => {
+  const { db, database, abortable, clock, leased, done } = sqlBench();
+  const controller = abortable();
+  const tx = await db.begin({ signal: controller.signal });
+  database.failNext("rollback", new Error("connection lost"));
+  controller.abort("enough");
+  await clock.settle();
+  expect(leased()).toBe(0);
+  expect(database.openCount).toBe(0);
+  expect(await rejection(tx.query("a"))).toBe("enough");
+  await done();
+});
+
+test("a commit or rollback behind a raw that throws finds the connection gone", async () => {
+  for (const end of ["commit", "rollback"] as const) {
+    const { db, database, done } = sqlBench();
+    const tx = await db.begin();
+    const mistake = new Error("in raw");
+    const failing = outcome(tx.raw(() => Promise.reject(mistake)));
+    const ending = outcome(tx[end]());
+    expect((await failing).error).toBe(mistake);
+    expect(await ending).toMatchObject({ error: TX_DONE });
+    expect(database.calls).toEqual(["begin"]);
+    await done();
+  }
+});
+
 test("disposal rolls back what is open, and does nothing after the end", async () => {
   const { db, database, leased, done } = sqlBench();
   const tx = await db.begin();
@@ -325,7 +370,7 @@ test("disposal rolls back what is open, and does nothing after the end", async (
   await done();
 });
 
-test("while rows are read other calls reject with CONN_BUSY, and afterwards they work", async () => {
+test("while rows are read other calls reject with CONN_BUSY, afterwards they work", async () => {
   const { db, database, done } = sqlBench();
   const tx = await db.begin();
   for await (const _row of tx.rows("r")) {
@@ -380,7 +425,7 @@ test("rows read in a transaction wait for the calls made before them", async () 
   await done();
 });
 
-test("the own signal of rows in a transaction ends them alone, also while they wait for their turn", async () => {
+test("the own signal of rows in a transaction ends them alone, also in the queue", async () => {
   const { db, database, abortable, clock, done } = sqlBench();
   const [whole, own, other] = [abortable(), abortable(), abortable()];
   const tx = await db.begin({ signal: whole.signal });
@@ -413,7 +458,7 @@ test("rollback ends open rows first; their reads reject with TX_DONE", async () 
   await done();
 });
 
-test("an abort ends open rows before it rolls back; their reads reject with its reason", async () => {
+test("an abort ends open rows before it rolls back; reads reject with its reason", async () => {
   const { db, database, abortable, clock, done } = sqlBench();
   const controller = abortable();
   const tx = await db.begin({ signal: controller.signal });
@@ -444,7 +489,7 @@ test("an abort stops a read of rows in flight", async () => {
   await done();
 });
 
-test("raw gives the driver's connection, in turn; a throw in it ends the transaction and the connection", async () => {
+test("raw gives the driver's connection; a throw in it ends it and the transaction", async () => {
   const { db, database, leased, done } = sqlBench();
   const tx = await db.begin();
   const query = tx.query("a");

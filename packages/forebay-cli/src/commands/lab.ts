@@ -1,8 +1,10 @@
-// `forebay lab`: its options and their meaning. The lab itself is in ../lab, what it prints in ../report.
+// `forebay lab`: its options and their meaning. The lab itself is in ../lab, what it prints in
+// ../report.
 
 import { type Command } from "commander";
 import { CliError } from "../errors.ts";
-import { labServerSettings, listScenarios, runLab } from "../lab/index.ts";
+import { labServerSettings, listScenarios, runLab, type LabReport } from "../lab/index.ts";
+import type { LabProgress } from "../lab/scenario.ts";
 import { printTable, writeHtml, writeJson } from "../report/index.ts";
 import { findServer } from "../server/index.ts";
 import { withInterrupts } from "../terminal/interrupt.ts";
@@ -99,41 +101,49 @@ async function labRun(ids: readonly string[], options: RunOptions): Promise<0 | 
   }
 }
 
+/** What a run needs besides what the user chose. */
+interface Run {
+  readonly files: readonly ReportFile[];
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
 async function measureAndReport(
   ids: readonly number[],
   options: RunOptions,
-  run: {
-    readonly files: readonly ReportFile[];
-    readonly progress: Progress;
-    readonly signal: AbortSignal;
-  },
+  run: Run,
 ): Promise<0 | 1> {
-  const { files, progress, signal } = run;
-  const server = await findServer({
-    dsn: options.dsn,
-    settings: labServerSettings,
-    signal,
-    onProgress: (step) => progress.update(step),
-  });
-  const report = await runLab({
-    ids,
-    quick: options.quick === true,
-    server,
-    signal,
-    onProgress: ({ arm, note, scenario, fraction }) => {
-      const where = scenario === 0 ? "calibration" : `scenario ${scenario}`;
-      const what = [where, arm, note].filter((part) => part !== "").join(": ");
-      progress.update(what, fraction);
-    },
-  }).finally(() => server.stop());
-  progress.end();
+  const report = await measure(ids, options, run);
+  run.progress.end();
   // First what cannot fail for want of space: then an hour's work is not lost to a full disk.
   if (options.json === "-") process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
   else printTable(report);
   const writers = { "--json": writeJson, "--html": writeHtml };
-  await writeReportFiles(files, (file, option) => writers[option](report, file));
-  signal.throwIfAborted();
+  await writeReportFiles(run.files, (file, option) => writers[option](report, file));
+  run.signal.throwIfAborted();
   return report.scenarios.some((scenario) => scenario.forebay.verdict === "fail") ? 1 : 0;
+}
+
+async function measure(
+  ids: readonly number[],
+  { dsn, quick }: RunOptions,
+  { progress, signal }: Run,
+): Promise<LabReport> {
+  const server = await findServer({
+    dsn,
+    settings: labServerSettings,
+    signal,
+    onProgress: (step) => progress.update(step),
+  });
+  const onProgress = ({ arm, note, scenario, fraction }: LabProgress): void => {
+    const where = scenario === 0 ? "calibration" : `scenario ${scenario}`;
+    progress.update([where, arm, note].filter((part) => part !== "").join(": "), fraction);
+  };
+  try {
+    return await runLab({ ids, quick: quick === true, server, signal, onProgress });
+  } finally {
+    await server.stop();
+  }
 }
 
 function scenarioIds(given: readonly string[]): number[] {

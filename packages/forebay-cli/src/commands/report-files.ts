@@ -11,10 +11,11 @@ export interface ReportFile {
 }
 
 /**
- * Makes sure that every file can be written, without changing one that exists. Throws a `CliError` with code
- * `REPORT_NOT_WRITABLE` otherwise. A full disk shows only when the report is written.
+ * Makes sure that every file can be written, without changing one that exists. Throws a `CliError`
+ * with code `REPORT_NOT_WRITABLE` otherwise. A full disk shows only when the report is written.
  *
- * Gives a function that removes the empty files that the check has made, for a run that ends without a report.
+ * Gives a function that removes the empty files that the check has made, for a run that ends
+ * without a report.
  */
 export function checkReportFiles(files: readonly ReportFile[]): () => void {
   const made: string[] = [];
@@ -37,8 +38,8 @@ export function checkReportFiles(files: readonly ReportFile[]): () => void {
 }
 
 /**
- * Calls `write` for each file, also for those after one that fails. Then rejects, if any failed, with a `CliError` of
- * code `REPORT_NOT_WRITABLE` that names the first.
+ * Calls `write` for each file, also for those after one that fails. Then rejects, if any failed,
+ * with a `CliError` of code `REPORT_NOT_WRITABLE` that names the first.
  */
 export async function writeReportFiles(
   files: readonly ReportFile[],

@@ -16,8 +16,8 @@ export const LOOP_BUSY_RATIO: number = 0.9;
 /** Gathers the laps of a scenario. */
 export class LoopLog {
   readonly #watch: LoopWatch;
-  #utilisation = 0;
-  #delayP99Ms = 0;
+  #utilisation: number | undefined;
+  #delayP99Ms: number | undefined;
 
   constructor(watch: LoopWatch) {
     this.#watch = watch;
@@ -35,19 +35,19 @@ export class LoopLog {
   end(counts: "counts" | "effect" = "counts"): ArmLap {
     const lap = this.#watch.lap();
     if (counts === "counts") {
-      this.#utilisation = Math.max(this.#utilisation, lap.utilisation);
-      this.#delayP99Ms = Math.max(this.#delayP99Ms, lap.delayP99Ms);
+      this.#utilisation = Math.max(this.#utilisation ?? 0, lap.utilisation);
+      this.#delayP99Ms = Math.max(this.#delayP99Ms ?? 0, lap.delayP99Ms);
     }
     return lap;
   }
 
-  /** The busiest arm that counts. */
-  get utilisation(): number {
+  /** Of the busiest arm that counts; undefined when none did. */
+  get utilisation(): number | undefined {
     return this.#utilisation;
   }
 
-  /** The worst 99th percentile of the event loop's lateness over the arms that count. */
-  get delayP99Ms(): number {
+  /** The worst 99th percentile of the event loop's lateness over the arms that count; undefined when none did. */
+  get delayP99Ms(): number | undefined {
     return this.#delayP99Ms;
   }
 }

@@ -31,6 +31,7 @@ export interface ArmStats {
 export interface ArmPool {
   /** The name under which its connections show in pg_stat_activity. */
   readonly applicationName: string;
+  readonly maxIdleConns: number;
   use<T>(run: (conn: ArmConn) => Promise<T>, signal: AbortSignal): Promise<T>;
   stats(): ArmStats;
   close(): Promise<void>;
@@ -82,6 +83,7 @@ export class LabPools {
     const db = this.#openDb(applicationName, options);
     const arm: ArmPool = {
       applicationName,
+      maxIdleConns: options.maxIdleConns,
       use: (run, signal) => db.withConn(run, { signal }),
       stats: () => {
         const stats = db.stats();
@@ -109,6 +111,7 @@ export class LabPools {
     const pool = new GoRulesPool(this.#connector(applicationName), limits, this.#random);
     const arm: ArmPool = {
       applicationName,
+      maxIdleConns: limits.maxIdleConns,
       use: (run, signal) => pool.withConn(run, signal),
       stats: () => {
         const { inUse, ...stats } = pool.stats();

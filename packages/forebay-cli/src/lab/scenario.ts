@@ -112,10 +112,13 @@ export type Plot = LinePlot | BarPlot;
 
 /** How the machine and this process were while a scenario ran. */
 export interface Conditions {
-  /** Share of time in which the event loop was busy, over the arms for which that is not itself the effect. */
-  readonly eventLoopUtilisation: number;
-  /** 99th percentile of how late the event loop was, in milliseconds. */
-  readonly eventLoopDelayP99Ms: number;
+  /**
+   * Share of time in which the event loop was busy, in the busiest of the arms for which that is not itself the effect; absent
+   * where it is in all.
+   */
+  readonly eventLoopUtilisationRatio?: number;
+  /** 99th percentile of how late the event loop was, in milliseconds. Absent likewise. */
+  readonly eventLoopDelayP99Ms?: number;
   /** Share of CPU time that the host gave to others; absent where the system does not tell. */
   readonly stealRatio?: number;
   /** What limits the trust in the figures. */

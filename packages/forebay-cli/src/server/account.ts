@@ -1,4 +1,5 @@
-// Under which account, and in which directory, an embedded server runs. PostgreSQL refuses to run as root.
+// Under which account, and in which directory, an embedded server runs. PostgreSQL refuses to run
+// as root.
 
 import * as fs from "node:fs";
 import * as os from "node:os";
@@ -11,7 +12,10 @@ export interface Account {
   readonly gid: number;
 }
 
-/** The accounts that are tried, the best first. The second exists wherever there are accounts at all. */
+/**
+ * The accounts that are tried, the best first. The second exists wherever there are accounts at
+ * all.
+ */
 const NAMES = ["postgres", "nobody"];
 
 /** The account that the server needs: `undefined` when it can run as whoever runs this process. */
@@ -25,14 +29,14 @@ export function serverAccount(passwdFile = "/etc/passwd"): Account | undefined {
   }
   throw new CliError(
     "SERVER_START_FAILED",
-    "PostgreSQL does not run as root, and this machine has neither an account `postgres` nor `nobody`",
+    "PostgreSQL does not run as root, and there is neither an account `postgres` nor `nobody`",
     "Run forebay as an ordinary user, or use a server of your own with --dsn or DATABASE_URL.",
   );
 }
 
 /**
- * A directory for temporary files: the one that this process is set to, or, when `account` could not get into that,
- * the system's.
+ * A directory for temporary files: the one that this process is set to, or, when `account` could
+ * not get into that, the system's.
  */
 export function temporaryDirectory(account: Account | undefined): string {
   const own = fs.realpathSync(os.tmpdir());
@@ -42,7 +46,7 @@ export function temporaryDirectory(account: Account | undefined): string {
   }
   throw new CliError(
     "SERVER_START_FAILED",
-    "PostgreSQL does not run as root, and no temporary directory is open to an unprivileged account",
+    "PostgreSQL does not run as root, and no temporary directory is open to other accounts",
     "Set TMPDIR to a directory that every user may enter.",
   );
 }

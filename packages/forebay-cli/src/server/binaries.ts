@@ -1,6 +1,7 @@
-// The PostgreSQL programs from the npm packages: finds them, and makes a private copy that can be run.
-// A copy, because the package as installed cannot be relied on: its symbolic links are made by an install script
-// that may not have run, and it may lie where the server's user cannot read. The package itself is never changed.
+// The PostgreSQL programs from the npm packages: finds them, and makes a private copy that can be
+// run. A copy, because the package as installed cannot be relied on: its symbolic links are made by
+// an install script that may not have run, and it may lie where the server's user cannot read. The
+// package itself is never changed.
 
 import * as fs from "node:fs";
 import { createRequire } from "node:module";
@@ -30,8 +31,8 @@ export interface Binaries {
  * Finds the package for this machine.
  *
  * `resolve` gives the path of a package's main file, or throws; for tests.
- * Throws a `CliError` with code `SERVER_BINARIES_MISSING` when there is none for this kind of machine, or it is not
- * installed.
+ * Throws a `CliError` with code `SERVER_BINARIES_MISSING` when there is none for this kind of
+ * machine, or it is not installed.
  */
 export function findBinaries(
   platform: string = process.platform,
@@ -65,9 +66,9 @@ export function findBinaries(
 }
 
 /**
- * Puts a runnable copy of the programs into the directory `into`, which must not exist yet: hard links where the
- * file system allows them, copies elsewhere, and the symbolic links that the libraries need.
- * `readers` is `everyone` when another user will run them.
+ * Puts a runnable copy of the programs into the directory `into`, which must not exist yet: hard
+ * links where the file system allows them, copies elsewhere, and the symbolic links that the
+ * libraries need. `readers` is `everyone` when another user will run them.
  */
 export function stageBinaries(root: string, into: string, readers: "self" | "everyone"): void {
   const native = path.join(root, "native");
@@ -105,7 +106,8 @@ function link(source: string, target: string): boolean {
     fs.linkSync(source, target);
     return true;
   } catch (error) {
-    // Another file system, another owner, a limit on links: a copy does as well. What is truly wrong fails there.
+    // Another file system, another owner, a limit on links: a copy does as well. What is truly
+    // wrong fails there.
     if (error instanceof Error) return false;
     throw error;
   }

@@ -1,5 +1,5 @@
-// The certificates of an embedded server: an authority of its own, and a server certificate signed by it, so that
-// clients can check it in full. Made anew for every run, and worthless after it.
+// The certificates of an embedded server: an authority of its own, and a server certificate signed
+// by it, so that clients can check it in full. Made anew for every run, and worthless after it.
 
 /** Certificates and a key, in PEM. */
 export interface Certificates {

@@ -1,6 +1,6 @@
-// This process's side of the custodian (libexec/custodian.mjs): a helper process that owns a throwaway directory and
-// one program running in it. It ends both when this process ends, however that comes about, so nothing here needs
-// exit or signal handlers.
+// This process's side of the custodian (libexec/custodian.mjs): a helper process that owns a
+// throwaway directory and one program running in it. It ends both when this process ends, however
+// that comes about, so nothing here needs exit or signal handlers.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import * as fs from "node:fs";
@@ -26,7 +26,10 @@ export interface Program {
   readonly account?: Account | undefined;
 }
 
-/** How a program ended: an exit code, or a signal. Both are `null` when the custodian itself was lost. */
+/**
+ * How a program ended: an exit code, or a signal. Both are `null` when the custodian itself was
+ * lost.
+ */
 export interface Ended {
   readonly code: number | null;
   readonly signal: string | null;
@@ -45,7 +48,10 @@ type Message =
   | ({ readonly ended: true } & Ended)
   | { readonly failed: string };
 
-/** The reason why a program could not be started at all: an error code of the operating system, such as `EACCES`. */
+/**
+ * The reason why a program could not be started at all: an error code of the operating system, such
+ * as `EACCES`.
+ */
 export class SpawnError extends Error {
   readonly reason: string;
 
@@ -66,7 +72,10 @@ export class Custodian {
   #onMessage: ((message: Message) => void) | undefined;
   readonly #gone: Promise<void>;
 
-  /** Starts a custodian; its directory is made in `parentDirectory`. Rejects when that is not possible. */
+  /**
+   * Starts a custodian; its directory is made in `parentDirectory`. Rejects when that is not
+   * possible.
+   */
   static async open(parentDirectory: string): Promise<Custodian> {
     const env = { ...process.env };
     delete env["NODE_OPTIONS"];
@@ -74,7 +83,8 @@ export class Custodian {
       cwd: parentDirectory,
       env,
       stdio: ["pipe", "pipe", "pipe"],
-      // A session of its own: a Ctrl-C at the terminal is for this process, which then decides what happens.
+      // A session of its own: a Ctrl-C at the terminal is for this process, which then decides what
+      // happens.
       detached: true,
       windowsHide: true,
     });
@@ -107,7 +117,10 @@ export class Custodian {
     });
   }
 
-  /** Starts a program. The one before must have ended. Rejects with a `SpawnError` when it cannot be started. */
+  /**
+   * Starts a program. The one before must have ended. Rejects with a `SpawnError` when it cannot be
+   * started.
+   */
   async run(program: Program): Promise<Running> {
     const { file, args, env, log, account } = program;
     return await new Promise((resolve, reject) => {
@@ -130,7 +143,10 @@ export class Custodian {
     });
   }
 
-  /** Lets this process end although the custodian is still there; until then it keeps the process alive. */
+  /**
+   * Lets this process end although the custodian is still there; until then it keeps the process
+   * alive.
+   */
   unref(): void {
     this.#child.unref();
     for (const pipe of this.#pipes()) pipe.unref();

@@ -1,5 +1,6 @@
-// Starts a PostgreSQL server for this run only, set up as a careful person would set up a real one: TLS for every
-// connection over TCP, SCRAM passwords, fsync. The custodian sees to it that it ends with this process.
+// Starts a PostgreSQL server for this run only, set up as a careful person would set up a real one:
+// TLS for every connection over TCP, SCRAM passwords, fsync. The custodian sees to it that it ends
+// with this process.
 
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
@@ -17,7 +18,10 @@ const HOST = "127.0.0.1";
 const USER = "postgres";
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 10;
-/** Another program may take the chosen port before the server does; more often than this it is something else. */
+/**
+ * Another program may take the chosen port before the server does; more often than this it is
+ * something else.
+ */
 const PORT_ATTEMPTS = 5;
 /** The longest path of a Unix socket that every system takes. */
 const SOCKET_PATH_BYTES_MAX = 103;
@@ -48,9 +52,10 @@ interface Context {
 /**
  * Starts a server on a free port of 127.0.0.1, and on a Unix socket in its own directory.
  *
- * Takes about a second. The server ends, and its files go, with `stop` or with this process, whichever is first.
- * Does not keep the process alive. Rejects with a `CliError` of code `SERVER_BINARIES_MISSING` or
- * `SERVER_START_FAILED`, or with `signal.reason`; then nothing is left behind. `choosePort` is for tests.
+ * Takes about a second. The server ends, and its files go, with `stop` or with this process,
+ * whichever is first. Does not keep the process alive. Rejects with a `CliError` of code
+ * `SERVER_BINARIES_MISSING` or `SERVER_START_FAILED`, or with `signal.reason`; then nothing is left
+ * behind. `choosePort` is for tests.
  */
 export async function startEmbedded(
   options: EmbeddedOptions = {},
@@ -323,7 +328,10 @@ const SPAWN_HINTS: Readonly<Record<string, string>> = {
   EPERM: "Run forebay as an ordinary user, or use --dsn or DATABASE_URL.",
 };
 
-/** Turns the errors of the operating system into ones that say what to do; leaves others as they are. */
+/**
+ * Turns the errors of the operating system into ones that say what to do; leaves others as they
+ * are.
+ */
 function explained(error: unknown): unknown {
   if (error instanceof CliError) return error;
   const code =

@@ -1,28 +1,25 @@
-// A server that the user names: checked before anything is done with it, so that what is wrong shows at once and in
-// plain words.
+// A server that the user names: checked before anything is done with it, so that what is wrong
+// shows at once and in plain words.
 
 import type { Connector } from "forebay/driver";
 import { postgres } from "forebay/postgres";
 import { CliError } from "../errors.ts";
 import type { EmbeddedOptions, Server } from "./server.ts";
 
-/** For everything together; connecting alone has a limit of its own, which the connection string can set. */
-const CHECK_TIMEOUT_MS = 30_000;
-
 /** What is known of an error without knowing its class. */
 interface Clues {
   readonly code?: unknown;
   readonly sqlstate?: unknown;
   readonly message?: unknown;
-  readonly name?: unknown;
   readonly cause?: unknown;
 }
 
 /**
- * The server of a connection string, after one connection to it. `source` is where the string came from, for messages.
+ * The server of a connection string, after one connection to it. `source` is where the string came
+ * from, for messages.
  *
- * Rejects with `signal.reason`, or with a `CliError` of code `URL_INVALID`, `SERVER_UNREACHABLE`, `SERVER_REFUSED`,
- * `SERVER_NO_TLS` or `SERVER_TLS_FAILED`.
+ * Rejects with `signal.reason`, or with a `CliError` of code `URL_INVALID`, `SERVER_UNREACHABLE`,
+ * `SERVER_REFUSED`, `SERVER_NO_TLS` or `SERVER_TLS_FAILED`.
  */
 export async function openGiven(
   url: string,
@@ -31,11 +28,9 @@ export async function openGiven(
 ): Promise<Server> {
   const connector = connectorFor(url, source);
   onProgress?.(`connecting to ${connector.name}`);
-  const timeout = AbortSignal.timeout(CHECK_TIMEOUT_MS);
-  const either = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
   let version: string;
   try {
-    version = await serverVersion(connector, either);
+    version = await serverVersion(connector, signal ?? new AbortController().signal);
   } catch (error) {
     signal?.throwIfAborted();
     throw explainFailure(error, `${connector.name}, from ${source},`);
@@ -75,7 +70,10 @@ async function serverVersion(connector: Connector, signal: AbortSignal): Promise
   }
 }
 
-/** Says what an error in connecting to `server` means, and what to do. `server` names it, without secrets. */
+/**
+ * Says what an error in connecting to `server` means, and what to do. `server` names it, without
+ * secrets.
+ */
 export function explainFailure(error: unknown, server: string): CliError {
   for (let depth = 0, at = error; depth < 8; depth++) {
     if (typeof at !== "object" || at === null) break;
@@ -116,7 +114,7 @@ function explainOne(clues: Clues, server: string, cause: unknown): CliError | un
   if (clues.code === "AUTH_FAILED") {
     return make("SERVER_REFUSED", `no login at ${server}: ${message}`, "Check the password.");
   }
-  if (clues.code === "CONNECT_TIMEOUT" || clues.name === "TimeoutError") {
+  if (clues.code === "CONNECT_TIMEOUT") {
     return make(
       "SERVER_UNREACHABLE",
       `${server} does not answer in time`,

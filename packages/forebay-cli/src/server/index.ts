@@ -1,4 +1,5 @@
-// Finds the server that a command works with: the one that the user names, or else one started for this run.
+// Finds the server that a command works with: the one that the user names, or else one started for
+// this run.
 
 import { startEmbedded } from "./embedded.ts";
 import { openGiven } from "./given.ts";
@@ -19,7 +20,8 @@ export interface FindServerOptions extends EmbeddedOptions {
  * The server of `--dsn`, else the one of `DATABASE_URL`, else an embedded one. A given server is
  * connected to once, to see that it can be. An empty `DATABASE_URL` counts as none.
  *
- * Rejects with a `CliError`, or with `signal.reason`; then nothing is left running. The caller must `stop` the server.
+ * Rejects with a `CliError`, or with `signal.reason`; then nothing is left running. The caller must
+ * `stop` the server.
  */
 export async function findServer(options: FindServerOptions = {}): Promise<Server> {
   const { dsn, env = process.env } = options;

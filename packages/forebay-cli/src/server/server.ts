@@ -4,7 +4,10 @@
 export interface Server {
   /** A connection URL with everything needed to connect. Holds the password: never print it. */
   readonly url: string;
-  /** `given`: the user's own, by `--dsn` or `DATABASE_URL`. `embedded`: started for this run, and gone after it. */
+  /**
+   * `given`: the user's own, by `--dsn` or `DATABASE_URL`. `embedded`: started for this run, and
+   * gone after it.
+   */
   readonly kind: "given" | "embedded";
   /** What and where it is, for people; without secrets. */
   readonly description: string;
@@ -12,11 +15,14 @@ export interface Server {
   readonly version?: string;
   /** The file with the certificate that signed the server's own; only for an embedded server. */
   readonly caFile?: string;
-  /** The directory of the server's Unix socket; only for an embedded server on a system that has such sockets. */
+  /**
+   * The directory of the server's Unix socket; only for an embedded server on a system that has
+   * such sockets.
+   */
   readonly socketDir?: string;
   /**
-   * Lets go of the server. An embedded one is shut down and its files are removed; a given one is left alone.
-   * No effect on a second call. Never rejects.
+   * Lets go of the server. An embedded one is shut down and its files are removed; a given one is
+   * left alone. No effect on a second call. Never rejects.
    */
   stop(): Promise<void>;
 }

@@ -19,9 +19,9 @@ export class Interrupted extends Error {
 }
 
 /**
- * Runs `work` with a signal that is aborted, with an `Interrupted`, by the first Ctrl-C, SIGTERM or SIGHUP. A second
- * one, or work that does not unwind in time, ends the process at once; an embedded server still goes with it.
- * `onInterrupt` is called once, at the first.
+ * Runs `work` with a signal that is aborted, with an `Interrupted`, by the first Ctrl-C, SIGTERM or
+ * SIGHUP. A second one, or work that does not unwind in time, ends the process at once; an embedded
+ * server still goes with it. `onInterrupt` is called once, at the first.
  */
 export async function withInterrupts<T>(
   work: (signal: AbortSignal) => Promise<T>,

@@ -1,4 +1,5 @@
-// Shows how far a long run is: one line that is rewritten on a terminal, plain lines now and then elsewhere.
+// Shows how far a long run is: one line that is rewritten on a terminal, plain lines now and then
+// elsewhere.
 
 import { styleText } from "node:util";
 
@@ -30,9 +31,15 @@ const PLAIN_EVERY_MS = 30_000;
 
 /** A progress display. */
 export interface Progress {
-  /** Shows a new state. `fraction` is of the whole, 0 to 1; absent where that is not known. `text` is one line. */
+  /**
+   * Shows a new state. `fraction` is of the whole, 0 to 1; absent where that is not known. `text`
+   * is one line.
+   */
   update(text: string, fraction?: number): void;
-  /** Takes the display away, so that something else may be written. The next `update` brings it back. */
+  /**
+   * Takes the display away, so that something else may be written. The next `update` brings it
+   * back.
+   */
   clear(): void;
   /** Takes the display away for good. No effect on a second call. */
   end(): void;
@@ -132,7 +139,8 @@ class PlainLines implements Progress {
 
 function barOf(fraction: number): string {
   const filled = Math.round(Math.min(1, Math.max(0, fraction)) * BAR_WIDTH);
-  return `${"█".repeat(filled)}${"░".repeat(BAR_WIDTH - filled)} ${percentOf(fraction).padStart(4)}`;
+  const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
+  return `${bar} ${percentOf(fraction).padStart(4)}`;
 }
 
 function percentOf(fraction: number): string {

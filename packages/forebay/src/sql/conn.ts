@@ -47,7 +47,6 @@ import type {
 export class Conn<C extends DriverConn = DriverConn> implements Querier, AsyncDisposable {
   readonly #scope: Scope<C>;
   readonly #timing: Timing;
-  #closing: Promise<void> | undefined;
 
   /** For `DB.conn`. */
   constructor(scope: Scope<C>, timing: Timing) {
@@ -121,20 +120,15 @@ export class Conn<C extends DriverConn = DriverConn> implements Querier, AsyncDi
    * Gives the connection back: waits for the calls made before, ends open `Rows`, rolls back an
    * open transaction. No effect on a second call. Never rejects.
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  async #close(): Promise<void> {
+  async close(): Promise<void> {
     const scope = this.#scope;
     scope.close();
     await scope.abandonBorrower(connDone);
     await scope.idle();
     scope.release();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }

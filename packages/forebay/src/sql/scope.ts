@@ -198,9 +198,8 @@ export class Scope<C extends DriverConn> implements Runner<C> {
     return this.#borrower === undefined ? Promise.resolve() : this.#borrower.abandon(reason);
   }
 
-  /** Gives the connection back. No effect once that has been done. */
+  /** Gives the connection back, of a scope closed or killed. No effect once that has been done. */
   release(): void {
-    this.close();
     if (this.#isOver) return;
     this.#isOver = true;
     this.#hold.release();

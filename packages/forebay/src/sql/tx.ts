@@ -296,5 +296,5 @@ export function runToEnd<C extends DriverConn, T>(
   tx: Tx<C>,
   fn: (tx: Tx<C>) => Promise<T>,
 ): Promise<T> {
-  return privates.run(tx, async () => fn(tx));
+  return privates.run(tx, () => fn(tx));
 }

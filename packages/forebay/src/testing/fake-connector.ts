@@ -101,7 +101,7 @@ export class FakeConnector implements Connector<FakeConn> {
   /** What `shouldRetryConnect` answers. */
   mayRetry = true;
   /** Connections that are open, or being closed. */
-  readonly open = new Set<FakeConn>();
+  readonly open: Set<FakeConn> = new Set();
   /** Told of a dial whose signal was aborted, and after how long. */
   onDialAborted: (afterMs: number) => void = () => undefined;
   /** Dials under way. */
@@ -111,15 +111,15 @@ export class FakeConnector implements Connector<FakeConn> {
   /** Whether the connector itself was closed. */
   closed = false;
 
-  constructor(clock: Clock, script: FakeScript = () => "ok") {
-    this.clock = clock;
-    this.script = script;
-  }
-
   /** A breach of the contract that was seen here, where nobody could be told. */
   breach: unknown;
   #dialedAtMs = -1;
   #dialsAtOnce = 0;
+
+  constructor(clock: Clock, script: FakeScript = () => "ok") {
+    this.clock = clock;
+    this.script = script;
+  }
 
   /** What the server would count: connections open, and dials under way. */
   get serverCount(): number {

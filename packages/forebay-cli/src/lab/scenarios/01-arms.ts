@@ -1,5 +1,6 @@
 // Scenario 1, how its arms run: steady load on a pool of a given size, a burst, and work that needs the server's processors.
 
+import { setMaxListeners } from "node:events";
 import { LatencyHistogram } from "../histogram.ts";
 import { type OpenLoadResult, runClosedLoad, runOpenLoad } from "../load.ts";
 import { type ArmPool, type ArmStats, warmUp } from "../pools.ts";
@@ -51,6 +52,7 @@ export interface SteadyTurn {
   /** Mean number of connections in use, by looking at the pool again and again. */
   readonly sampledInUse: number;
   readonly peakBackends: number;
+  readonly utilisationRatio: number;
 }
 
 /** Runs a trace against a warm pool of `size` connections. */
@@ -61,7 +63,9 @@ export async function runSteady(
   trace: Trace,
 ): Promise<SteadyTurn> {
   const before = pool.stats();
+  context.loop.begin();
   const { load, holdsMs, waitsMs, sampledInUse, backends } = await runTrace(context, pool, trace);
+  const { utilisation } = context.loop.end();
   const requests = trace.arrivalsMs.length;
   const begunMs = trace.arrivalsMs.map((at, index) => at + (load.lateMs[index] ?? 0));
   const ideal = idealQueue(size, begunMs, holdsMs);
@@ -78,6 +82,7 @@ export async function runSteady(
     durationMs: load.durationMs,
     sampledInUse,
     peakBackends: backends.peak,
+    utilisationRatio: utilisation,
   };
 }
 
@@ -97,11 +102,13 @@ export interface BurstTurn {
   readonly failures: Readonly<Record<string, number>>;
   /** Response of the burst's requests, failed ones included. */
   readonly response: LatencyHistogram;
-  readonly longestMs: number;
+  /** The longest wait for a connection. */
+  readonly longestWaitMs: number;
   /** From the end of the burst until the last request had ended. */
   readonly drainMs: number;
   readonly backends: BackendWatch;
   readonly stats: ArmStats;
+  readonly utilisationRatio: number;
 }
 
 const GIVE_UP_MS = 15_000;
@@ -118,7 +125,10 @@ export async function runBurst(
     deadline.abort(Object.assign(new Error("the lab gave up"), { code: "GAVE_UP_AFTER_15_S" }));
   });
   try {
-    const { load, backends } = await runTrace(context, pool, trace, deadline.signal);
+    context.loop.begin();
+    const { load, waitsMs, backends } = await runTrace(context, pool, trace, deadline.signal);
+    // A client that must dial for each request is busy with that: its event loop is part of the effect.
+    const { utilisation } = context.loop.end("effect");
     const response = new LatencyHistogram();
     let failedBurst = 0;
     for (const [index, dueMs] of trace.arrivalsMs.entries()) {
@@ -132,10 +142,11 @@ export async function runBurst(
       failedBurst,
       failures: load.failures,
       response,
-      longestMs: response.maxMs,
+      longestWaitMs: Math.max(...waitsMs),
       drainMs: load.durationMs - plan.leadMs - plan.burstMs,
       backends,
       stats: pool.stats(),
+      utilisationRatio: utilisation,
     };
   } finally {
     timer.cancel();
@@ -170,6 +181,7 @@ async function runTrace(
   const { clock } = context;
   const signal =
     deadline === undefined ? context.signal : AbortSignal.any([context.signal, deadline]);
+  setMaxListeners(0, signal);
   const holdsMs = new Float64Array(trace.arrivalsMs.length);
   const waitsMs = new Float64Array(trace.arrivalsMs.length);
   const running = runOpenLoad({
@@ -191,7 +203,10 @@ async function runTrace(
   const watching = watchBackends(
     context.pools.watcher,
     clock,
-    { applicationName: pool.applicationName, everyMs: WATCH_MS },
+    {
+      applicationName: context.server.kind === "embedded" ? undefined : pool.applicationName,
+      everyMs: WATCH_MS,
+    },
     running,
   );
   const [load, sampledInUse, backends] = await Promise.allSettled([running, sampling, watching]);
@@ -207,7 +222,10 @@ async function runTrace(
   };
 }
 
-/** The mean number of connections in use, weighted by the time between two looks. */
+/**
+ * The mean number of connections in use. Looks at the pool after input and output has been handled: a look from the timer
+ * itself would come before the requests that the same turn of the event loop begins, and see too few.
+ */
 function sampleInUse(
   context: ScenarioContext,
   pool: ArmPool,
@@ -219,18 +237,20 @@ function sampleInUse(
     let lookedAtMs = startedAtMs;
     let inUse = pool.stats().leased;
     let area = 0;
+    let isOver = false;
     const look = (): void => {
       const nowMs = clock.nowMs();
-      const now = pool.stats().leased;
-      area += ((inUse + now) / 2) * (nowMs - lookedAtMs);
+      area += inUse * (nowMs - lookedAtMs);
       lookedAtMs = nowMs;
-      inUse = now;
+      inUse = pool.stats().leased;
     };
-    let timer = clock.setTimer(SAMPLE_MS, function again() {
+    const again = (): void => {
       look();
-      timer = clock.setTimer(SAMPLE_MS, again);
-    });
+      if (!isOver) timer = clock.setTimer(SAMPLE_MS, () => clock.afterIo(again));
+    };
+    let timer = clock.setTimer(SAMPLE_MS, () => clock.afterIo(again));
     const finish = (): void => {
+      isOver = true;
       timer.cancel();
       look();
       resolve(area / Math.max(lookedAtMs - startedAtMs, 1e-9));

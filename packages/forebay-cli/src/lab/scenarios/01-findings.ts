@@ -55,8 +55,8 @@ export interface BurstFigures {
   readonly chosenErrors: number;
   readonly errorRatio: number;
   readonly dialsRefusedRatio: number;
-  readonly chosenLongestMs: number;
-  readonly bigLongestMs: number;
+  readonly chosenLongestWaitMs: number;
+  readonly bigLongestWaitMs: number;
   readonly fluidChosenMs: number;
   readonly fluidBigMs: number;
 }
@@ -193,7 +193,7 @@ function burstFiguresOf(measured: LittleMeasured): BurstFigures {
   const failed = (turns: readonly BurstTurn[]): number => sum(turns.map((t) => t.failedBurst));
   const asked = (turns: readonly BurstTurn[]): number => sum(turns.map((t) => t.burstRequests));
   const longest = (turns: readonly BurstTurn[]): number =>
-    Math.max(...turns.map((turn) => turn.longestMs));
+    median(turns.map((turn) => turn.longestWaitMs));
   const refused = sum(bursts.unlimited.map((turn) => turn.stats.dialErrorCount));
   const dials = refused + sum(bursts.unlimited.map((turn) => turn.stats.dialCount));
   const unlimitedErrorRatio = failed(bursts.unlimited) / asked(bursts.unlimited);
@@ -205,8 +205,8 @@ function burstFiguresOf(measured: LittleMeasured): BurstFigures {
     chosenErrors,
     errorRatio: chosenErrors / asked(bursts.chosen) / unlimitedErrorRatio,
     dialsRefusedRatio: refused / dials,
-    chosenLongestMs: longest(bursts.chosen),
-    bigLongestMs: longest(bursts.big),
+    chosenLongestWaitMs: longest(bursts.chosen),
+    bigLongestWaitMs: longest(bursts.big),
     fluidChosenMs: fluid(plan.chosen),
     fluidBigMs: fluid(plan.big),
   };
@@ -303,17 +303,17 @@ function predictionsOf(measured: LittleMeasured, figures: LittleFigures): Findin
       unit: "%",
     })),
     {
-      what: `Longest response in the burst, ${plan.chosen} connections`,
+      what: `Longest wait in the burst, ${plan.chosen} connections`,
       theory: "fluid model: backlog over capacity",
       predicted: figures.burst.fluidChosenMs,
-      measured: figures.burst.chosenLongestMs,
+      measured: figures.burst.chosenLongestWaitMs,
       unit: "ms",
     },
     {
-      what: `Longest response in the burst, ${plan.big} connections`,
+      what: `Longest wait in the burst, ${plan.big} connections`,
       theory: "fluid model: backlog over capacity",
       predicted: figures.burst.fluidBigMs,
-      measured: figures.burst.bigLongestMs,
+      measured: figures.burst.bigLongestWaitMs,
       unit: "ms",
     },
   ];
@@ -360,7 +360,7 @@ function caveatsOf(
   const { plan, tooFew, tooFewArrivalMs } = measured;
   const caveats = [
     `A limit does not make a burst vanish, it makes it wait: with ${plan.chosen} connections the last request of a ` +
-      `burst of ten times the rate took ${figure(figures.burst.chosenLongestMs)} ms (the fluid model says ` +
+      `burst of ten times the rate waited ${figure(figures.burst.chosenLongestWaitMs)} ms (the fluid model says ` +
       `${figure(figures.burst.fluidChosenMs)} ms). An acquire timeout or a bounded queue decides who is turned away.`,
     `${plan.tooFew} connections cannot carry the load: of ${tooFew.requests} requests in ${figure(tooFewArrivalMs)} ms the ` +
       `slowest took ${figure(tooFew.response.maxMs)} ms, and it grows for as long as the load lasts.`,

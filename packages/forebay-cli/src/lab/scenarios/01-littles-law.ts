@@ -97,10 +97,7 @@ async function compareSizes(
       { ratePerS: plan.ratePerS, durationMs: plan.turnMs },
     ]);
     const pool = await warm.of(size);
-    context.loop.begin();
-    const steady = await runSteady(context, pool, size, trace);
-    context.loop.end();
-    return steady;
+    return runSteady(context, pool, size, trace);
   };
   const [chosen = [], big = []] = await takeTurns({
     rounds: plan.pairs,
@@ -123,9 +120,7 @@ async function sweepSizes(
       const trace = drawTrace(plan, seededLabRandom(2000 + turn), [
         { ratePerS: plan.ratePerS, durationMs: plan.sweepMs },
       ]);
-      context.loop.begin();
       turns.push(await runSteady(context, pool, size, trace));
-      context.loop.end();
     }
     await pool.close();
   }
@@ -142,9 +137,7 @@ async function runTooFew(
     { ratePerS: plan.ratePerS, durationMs: tooFewArrivalMs },
   ]);
   const pool = await openWarm(context, plan.tooFew);
-  context.loop.begin();
   const tooFew = await runSteady(context, pool, plan.tooFew, trace);
-  context.loop.end();
   await pool.close();
   return { tooFew, tooFewArrivalMs };
 }
@@ -175,11 +168,9 @@ async function runBursts(context: ScenarioContext, plan: LittlePlan): Promise<Bu
     for (const arm of turn % 2 === 0 ? arms : arms.toReversed()) {
       context.step(`burst, ${arm.name}`, (plan.leadMs + 5 * plan.burstMs) / 1000);
       const pool = arm.open();
-      context.loop.begin();
       arm.into.push(
         await runBurst(context, plan, pool, drawBurst(plan, seededLabRandom(4000 + turn))),
       );
-      context.loop.end("effect");
       await pool.close();
     }
   }

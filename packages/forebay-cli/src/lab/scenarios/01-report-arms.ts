@@ -65,6 +65,7 @@ function steadyMeasures(
     ...(share === undefined ? {} : { longRunWaitedRatio: share.corrected.value }),
     ...(share === undefined ? {} : { predictedWaitedRatio: share.erlang }),
     peakBackends: Math.max(...turns.map((turn) => turn.peakBackends)),
+    eventLoopUtilisationRatio: mean(turns.map((turn) => turn.utilisationRatio)),
   };
 }
 
@@ -92,7 +93,9 @@ function burstArm(
       drainMs: mean(turns.map((turn) => turn.drainMs)),
       dials: sum(turns.map((turn) => turn.stats.dialCount)),
       dialsRefused: sum(turns.map((turn) => turn.stats.dialErrorCount)),
+      longestWaitMs: Math.max(...turns.map((turn) => turn.longestWaitMs)),
       peakBackends: Math.max(...turns.map((turn) => turn.backends.peak)),
+      eventLoopUtilisationRatio: mean(turns.map((turn) => turn.utilisationRatio)),
       ...failures,
     },
     note: "Response times count failed requests too: a fast refusal lowers them.",

@@ -28,6 +28,9 @@ export interface IdleTurn {
   readonly requests: number;
   readonly bursts: number;
   readonly response: LatencyHistogram;
+  /** Mean time from when a request was begun until it ended: without the lateness of timers. */
+  readonly serviceMeanMs: number;
+  readonly utilisationRatio: number;
   readonly dials: number;
   readonly maxIdleClosed: number;
   readonly waitCount: number;
@@ -73,7 +76,7 @@ export function runBursts(
     { length: bursts * BURST.requests },
     (_, index) => (Math.floor(index / BURST.requests) + 1) * BURST.everyMs,
   );
-  return runOpen(context, pool, arrivalsMs, "spin", bursts);
+  return runOpen(context, pool, arrivalsMs, { wake: "spin", bursts });
 }
 
 /** The guide's traffic: requests that come at random at a steady rate. */
@@ -84,7 +87,7 @@ export function runSteadyTraffic(
   random: LabRandom,
 ): Promise<IdleTurn> {
   const arrivalsMs = poissonArrivals(random, GUIDE_RATE_PER_S, durationMs);
-  return runOpen(context, pool, arrivalsMs, "timer", 0);
+  return runOpen(context, pool, arrivalsMs, { wake: "timer", bursts: 0 });
 }
 
 /** One caller, one request after the other: the guide's own verification. */
@@ -106,7 +109,7 @@ export async function runSequential(
         await pool.use((conn) => conn.query(sql, [keyOf(index)], { signal }), signal);
       },
     });
-    return { requests, bursts: 0, response, durationMs };
+    return { requests, bursts: 0, response, serviceMeanMs: response.meanMs, durationMs };
   });
 }
 
@@ -114,13 +117,14 @@ async function runOpen(
   context: ScenarioContext,
   pool: ArmPool,
   arrivalsMs: readonly number[],
-  wake: "timer" | "spin",
-  bursts: number,
+  how: { readonly wake: "timer" | "spin"; readonly bursts: number },
 ): Promise<IdleTurn> {
+  const { wake, bursts } = how;
+  // A client that dials eight times in a burst is busy with that: the load on it is the effect.
+  const counts = pool.maxIdleConns >= BURST.requests ? "counts" : "effect";
   const { clock, signal } = context;
   const sql = selectOf(context);
-  // A client that dials eight times in a burst is busy with that: the load on it is the effect.
-  return measured(context, pool, "effect", async () => {
+  return measured(context, pool, counts, async () => {
     const load = await runOpenLoad({
       clock,
       signal,
@@ -136,7 +140,9 @@ async function runOpen(
     }
     const response = new LatencyHistogram();
     for (const ms of load.responseMs) response.recordMs(ms);
-    return { requests: arrivalsMs.length, bursts, response, durationMs: load.durationMs };
+    const requests = arrivalsMs.length;
+    const serviceMeanMs = response.meanMs - sum([...load.lateMs]) / requests;
+    return { requests, bursts, response, serviceMeanMs, durationMs: load.durationMs };
   });
 }
 
@@ -144,7 +150,9 @@ async function measured(
   context: ScenarioContext,
   pool: ArmPool,
   counts: "counts" | "effect",
-  run: () => Promise<Pick<IdleTurn, "requests" | "bursts" | "response" | "durationMs">>,
+  run: () => Promise<
+    Pick<IdleTurn, "requests" | "bursts" | "response" | "serviceMeanMs" | "durationMs">
+  >,
 ): Promise<IdleTurn> {
   const { postmasterPid } = context.facts;
   const readCpu = async (): Promise<number | undefined> =>
@@ -153,11 +161,12 @@ async function measured(
   const cpuBefore = await readCpu();
   context.loop.begin();
   const turn = await run();
-  const { clientCpuMs } = context.loop.end(counts);
+  const { clientCpuMs, utilisation } = context.loop.end(counts);
   const cpuAfter = await readCpu();
   const after = pool.stats();
   return {
     ...turn,
+    utilisationRatio: utilisation,
     dials: after.dialCount - before.dialCount,
     maxIdleClosed: after.maxIdleClosed - before.maxIdleClosed,
     waitCount: after.waitCount - before.waitCount,

@@ -4,7 +4,7 @@ import { bootstrap, type Estimate, exact, mean, median, medianRatio, sum } from 
 import type { Findings, Judge, ScenarioContext } from "../scenario.ts";
 import { type Question, verdictOf } from "../verdict.ts";
 import { duration, figure, withInterval } from "../words.ts";
-import { BURST, GUIDE_RATE_PER_S, type IdleTurn, responseOf, type Rules } from "./02-arms.ts";
+import { BURST, GUIDE_RATE_PER_S, type IdleTurn, type Rules } from "./02-arms.ts";
 import { claimOfIdle } from "./02-claim.ts";
 import { armsOfIdle, plotsOfIdle } from "./02-report.ts";
 import type { IdleMeasured, IdlePairs } from "./02-idle-equals-open.ts";
@@ -97,7 +97,7 @@ function deriveFigures(context: ScenarioContext, measured: IdleMeasured): IdleFi
   const before = measured.bursts["database/sql"].two;
   const after = measured.bursts.Forebay.all;
   const ratio = (pairs: IdlePairs): Estimate => medianRatio(p50(pairs.two), p50(pairs.all), random);
-  const steadyHoldMs = responseOf(steady.all).percentileMs(50);
+  const steadyHoldMs = mean(steady.all.map((turn) => turn.serviceMeanMs));
   const load = (GUIDE_RATE_PER_S * steadyHoldMs) / 1000;
   return {
     bursts: {
@@ -222,7 +222,7 @@ function predictionsOf(context: ScenarioContext, figures: IdleFigures): Findings
     },
     {
       what: "Requests of the steady traffic that find two connections in use",
-      theory: "Poisson: 1 - e^-a (1 + a), a = rate times response",
+      theory: "Poisson: 1 - e^-a (1 + a), a = rate times service",
       predicted: figures.predictedClosedRatio * 100,
       measured: figures.closedPerRequest * 100,
       unit: "%",

@@ -65,6 +65,7 @@ function armOf(
       waitCount: sum(turns.map((turn) => turn.waitCount)),
       clientCpuPerRequestMs: sum(turns.map((turn) => turn.clientCpuMs)) / requests,
       ...(server.length === turns.length ? { serverCpuPerRequestMs: sum(server) / requests } : {}),
+      eventLoopUtilisationRatio: mean(turns.map((turn) => turn.utilisationRatio)),
       meanTurnMs: mean(turns.map((turn) => turn.durationMs)),
     },
   };

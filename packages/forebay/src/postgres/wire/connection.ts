@@ -23,6 +23,7 @@ import {
   ALL_TEXT,
   DESCRIBE_PORTAL,
   EXECUTE_SYNC,
+  FLUSH,
   SYNC,
   writeBind,
   writeDescribeStatement,
@@ -199,6 +200,8 @@ export class PgConnection implements DriverConn {
       writeParse(writer, "", sql);
       writeBind(writer, "", args, undefined, ALL_TEXT);
       writer.bytes(DESCRIBE_PORTAL);
+      // So that the columns are known before the first row is, however long that takes.
+      writer.bytes(FLUSH);
     });
   }
 

@@ -166,9 +166,8 @@ class Portal extends Request implements DriverRows {
         this.#onSuspended();
         return;
       case "ended":
-        // The server counts the rows of a SELECT anew for each portion; of other statements it
-        // gives the whole count.
-        if (this.command === "SELECT") this.rowsAffected += this.#suspendedRows;
+        // The server counts the rows anew for each portion.
+        this.rowsAffected += this.#suspendedRows;
         this.#sync();
         this.#handOver();
         return;

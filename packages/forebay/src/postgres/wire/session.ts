@@ -30,10 +30,7 @@ export interface SessionHost {
   notice(notice: PgNotice): void;
   /** Another session notified a channel that this one listens on. */
   notification(notification: Notification): void;
-  /**
-   * The server waits for COPY data that nobody will send: send CopyFail, and Sync if the request
-   * was not `simple`.
-   */
+  /** The server waits for COPY data that nobody will send: send CopyFail. */
   refuseCopy(request: Request): void;
 }
 

@@ -24,6 +24,9 @@ export const EXECUTE_SYNC: Buffer = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0
 /** Describe of the unnamed portal. */
 export const DESCRIBE_PORTAL: Buffer = Buffer.from([0x44, 0, 0, 0, 6, 0x50, 0]);
 
+/** Flush: the server is to send what it has to say so far. */
+export const FLUSH: Buffer = Buffer.from([0x48, 0, 0, 0, 4]);
+
 /** Terminate. */
 export const TERMINATE: Buffer = Buffer.from([0x58, 0, 0, 0, 4]);
 

@@ -1,8 +1,10 @@
-// The error for bytes that the other side had no right to send. Made by the readers of bytes; judged by the session.
+// The error for bytes that the other side had no right to send. Made by the readers of bytes;
+// judged by the session.
 
 /**
- * The server sent bytes that break the protocol or a type's format. Nothing that follows on the connection can be
- * trusted: it must be closed. The message says what was expected, never what the value was.
+ * The server sent bytes that break the protocol or a type's format. Nothing that follows on the
+ * connection can be trusted: it must be closed. The message says what was expected, never what the
+ * value was.
  */
 export class ProtocolError extends Error {
   readonly code = "PROTOCOL_ERROR";

@@ -1,5 +1,5 @@
-// Bytes on their way to the server: one growing buffer, written from front to back. Knows integers, floats and
-// strings in network order, not messages; callers see to it that a value fits its width.
+// Bytes on their way to the server: one growing buffer, written from front to back. Knows integers,
+// floats and strings in network order, not messages; callers see to it that a value fits its width.
 
 import { UsageError } from "../../../base/errors.ts";
 
@@ -10,7 +10,7 @@ const SLAB_BYTES = 16 * 1024;
 const REMAINDER_BYTES_MIN = 1024;
 
 /** Up to this many UTF-16 units a loop that copies ASCII beats the call into native code. */
-const SHORT_STRING_UNITS = 24;
+const SHORT_STRING_UNITS = 16;
 
 /** Up to this many UTF-16 units room is made for the worst case rather than counted. */
 const UNCOUNTED_STRING_UNITS = 4096;
@@ -21,8 +21,8 @@ const FLOAT_VIEW = new DataView(FLOAT_BYTES.buffer, FLOAT_BYTES.byteOffset, 8);
 /**
  * Gathers bytes to send.
  *
- * Integer methods write the low bits of what they are given, without a check. Positions count from the first byte
- * since the last `take` or `reset`, and stay valid while the buffer grows.
+ * Integer methods write the low bits of what they are given, without a check. Positions count from
+ * the first byte since the last `take` or `reset`, and stay valid while the buffer grows.
  */
 export class Writer {
   /** What is being written to. Replaced as it grows: read it again after every call. */
@@ -124,8 +124,8 @@ export class Writer {
   }
 
   /**
-   * Writes a string in UTF-8 and a zero byte. Throws `UsageError` of code `ARGUMENT_INVALID`, having written
-   * nothing, when the string holds a NUL, which would end it early.
+   * Writes a string in UTF-8 and a zero byte. Throws `UsageError` of code `ARGUMENT_INVALID`,
+   * having written nothing, when the string holds a NUL, which would end it early.
    */
   cstring(s: string): void {
     if (s.includes("\0")) {
@@ -149,7 +149,10 @@ export class Writer {
     buffer[position + 3] = value;
   }
 
-  /** The bytes written so far, which are the caller's from now on. The writer goes on in memory of its own. */
+  /**
+   * The bytes written so far, which are the caller's from now on. The writer goes on in memory of
+   * its own.
+   */
   take(): Buffer {
     const taken = this.buffer.subarray(0, this.length);
     const rest = this.buffer.length - this.length;

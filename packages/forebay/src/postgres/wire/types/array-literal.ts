@@ -9,8 +9,9 @@ export const DIMENSIONS_MAX = 6;
 const NEEDS_ESCAPE = /["\\]/g;
 
 /**
- * The lengths of the dimensions of a nested array; none for an empty one. Throws `UsageError` unless every array at
- * the same depth has the same length, as PostgreSQL's arrays have. What is not an array is an element.
+ * The lengths of the dimensions of a nested array; none for an empty one. Throws `UsageError`
+ * unless every array at the same depth has the same length, as PostgreSQL's arrays have. What is
+ * not an array is an element.
  */
 export function dimensionsOf(value: readonly unknown[], type: string): number[] {
   const lengths: number[] = [];
@@ -36,7 +37,10 @@ function isRectangular(value: unknown, lengths: readonly number[], depth: number
   return true;
 }
 
-/** The literal of an array, as PostgreSQL's array input reads it; `elementText` is asked for what is not null. */
+/**
+ * The literal of an array, as PostgreSQL's array input reads it; `elementText` is asked for what is
+ * not null.
+ */
 export function arrayLiteral(
   value: readonly unknown[],
   type: string,
@@ -67,7 +71,10 @@ const CLOSE = 0x7d;
 const BOUNDS = 0x5b;
 const EQUALS = 0x3d;
 
-/** Reads one array literal as the server writes it; the elements with the decoder of their text format. */
+/**
+ * Reads one array literal as the server writes it; the elements with the decoder of their text
+ * format.
+ */
 class LiteralReader {
   readonly #bytes: Buffer;
   readonly #end: number;
@@ -167,7 +174,10 @@ class LiteralReader {
   }
 }
 
-/** The decoder of the text format of arrays, from the one of their elements. The lower bounds are dropped. */
+/**
+ * The decoder of the text format of arrays, from the one of their elements. The lower bounds are
+ * dropped.
+ */
 export function arrayTextDecoder(type: string, delimiter: "," | ";", element: Decode): Decode {
   const of = { type, delimiter: delimiter.charCodeAt(0), element };
   return (bytes, start, end) => new LiteralReader(bytes, start, end, of).read();

@@ -1,5 +1,5 @@
-// Arrays: nested JavaScript arrays, in both formats. A PostgreSQL array may begin at an index other than 1; a
-// JavaScript one cannot, and the bounds are dropped.
+// Arrays: nested JavaScript arrays, in both formats. A PostgreSQL array may begin at an index other
+// than 1; a JavaScript one cannot, and the bounds are dropped.
 
 import type { Writer } from "../proto/writer.ts";
 import { arrayLiteral, arrayTextDecoder, DIMENSIONS_MAX, dimensionsOf } from "./array-literal.ts";
@@ -25,17 +25,14 @@ interface Cursor {
   at: number;
 }
 
-/** The lengths of the dimensions. Each must be positive, and the elements must have room in what is left. */
+/** The lengths of the dimensions, all positive; undefined where they are not, or not all there. */
 function readDimensions(cursor: Cursor, count: number): number[] | undefined {
+  if (count * DIMENSION_BYTES > cursor.end - cursor.at) return undefined;
   const lengths: number[] = [];
-  const left = cursor.end - cursor.at - count * DIMENSION_BYTES;
-  let elementCount = 1;
   for (let i = 0; i < count; i++) {
-    if (left < 0) return undefined;
     const length = cursor.bytes.readInt32BE(cursor.at);
     cursor.at += DIMENSION_BYTES;
-    elementCount *= length;
-    if (length <= 0 || elementCount * LENGTH_BYTES > left) return undefined;
+    if (length <= 0) return undefined;
     lengths.push(length);
   }
   return lengths;

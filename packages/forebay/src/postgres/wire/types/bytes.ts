@@ -25,7 +25,10 @@ function octalDigit(bytes: Buffer, at: number, end: number, max: number): number
   return digit;
 }
 
-/** The format of `bytea_output = escape`: a backslash is doubled, and most bytes that are not ASCII are octal. */
+/**
+ * The format of `bytea_output = escape`: a backslash is doubled, and most bytes that are not ASCII
+ * are octal.
+ */
 function byteaEscaped(bytes: Buffer, start: number, end: number): Buffer {
   const decoded = Buffer.alloc(end - start);
   let length = 0;
@@ -50,7 +53,9 @@ const decodeBytea: Decode = (bytes, start, end) =>
     ? byteaHex(bytes, start + 2, end)
     : byteaEscaped(bytes, start, end);
 
-/** bytea: a Buffer of its own. Written from any Uint8Array; a string is bytea's own input format. */
+/**
+ * bytea: a Buffer of its own. Written from any Uint8Array; a string is bytea's own input format.
+ */
 export const bytea: Codec = {
   text: decodeBytea,
   binary: copyBytes,

@@ -1,7 +1,8 @@
 // Days and microseconds to dates and times of day, and back, in the proleptic Gregorian calendar.
 //
-// The conversions between days and dates are Howard Hinnant's ("chrono-Compatible Low-Level Date Algorithms",
-// days_from_civil and civil_from_days): years are counted from 1 March, so that the leap day comes last.
+// The conversions between days and dates are Howard Hinnant's ("chrono-Compatible Low-Level Date
+// Algorithms", days_from_civil and civil_from_days): years are counted from 1 March, so that the
+// leap day comes last.
 
 /** Microseconds in a day. */
 export const DAY_US: number = 86_400_000_000;
@@ -16,7 +17,10 @@ const ERA_DAYS = 146_097;
 const ERA_YEARS = 400;
 const MARCH_1_YEAR_0 = 719_468;
 
-/** What is left of `a` after whole steps of `b` downwards: from 0 to below `b`. Exact, as a quotient is not. */
+/**
+ * What is left of `a` after whole steps of `b` downwards: from 0 to below `b`. Exact, as a quotient
+ * is not.
+ */
 export function remainder(a: number, b: number): number {
   const rest = a % b;
   return rest < 0 ? rest + b : rest;
@@ -60,21 +64,29 @@ export function dateTextOf(days: number): DateText {
   const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9;
   const year = yearOfEra + era * ERA_YEARS + (month <= 2 ? 1 : 0);
   const shown = year > 0 ? year : 1 - year;
+  const digits = shown > 999 ? String(shown) : String(shown).padStart(4, "0");
   return {
-    date: `${String(shown).padStart(4, "0")}-${twoDigits(month)}-${twoDigits(day)}`,
+    date: `${digits}-${twoDigits(month)}-${twoDigits(day)}`,
     era: year > 0 ? "" : " BC",
   };
 }
 
+const TWO_DIGITS: readonly string[] = Array.from({ length: 100 }, (_, n) =>
+  n < 10 ? `0${n}` : String(n),
+);
+
 /** A whole number from 0 to 99 in two digits; more digits beyond that. */
 export function twoDigits(n: number): string {
-  return n < 10 ? `0${n}` : String(n);
+  return TWO_DIGITS[n] ?? String(n);
 }
 
 /** `.5` for 500000 microseconds: without trailing zeros, and nothing for 0. */
 export function fractionText(microseconds: number): string {
   if (microseconds === 0) return "";
-  return `.${String(microseconds).padStart(6, "0").replace(/0+$/, "")}`;
+  const digits = String(1_000_000 + microseconds);
+  let end = digits.length;
+  while (digits[end - 1] === "0") end--;
+  return `.${digits.slice(1, end)}`;
 }
 
 /** `23:59:59.25`, of microseconds from 0 to one day, both included. */
@@ -86,8 +98,9 @@ export function timeTextOf(us: number): string {
 }
 
 /**
- * The text of an instant that PostgreSQL reads as `timestamptz`, and as `timestamp` and `date` in UTC: ISO 8601 with
- * a Z, and for years that ISO cannot say in four digits PostgreSQL's own form. `NaN` (an invalid date) is not allowed.
+ * The text of an instant that PostgreSQL reads as `timestamptz`, and as `timestamp` and `date` in
+ * UTC: ISO 8601 with a Z, and for years that ISO cannot say in four digits PostgreSQL's own form.
+ * `NaN` (an invalid date) is not allowed.
  */
 export function instantText(date: Date): string {
   const year = date.getUTCFullYear();

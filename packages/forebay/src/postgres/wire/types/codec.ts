@@ -1,4 +1,5 @@
-// What a codec is, and how one says no. Everything here is shared by the families of types; nothing knows an OID.
+// What a codec is, and how one says no. Everything here is shared by the families of types; nothing
+// knows an OID.
 
 import { types } from "node:util";
 import { ForebayError, UsageError } from "../../../base/errors.ts";
@@ -6,12 +7,13 @@ import { ProtocolError } from "../proto/protocol-error.ts";
 import type { Writer } from "../proto/writer.ts";
 
 /**
- * Turns the bytes `start` to `end` (exclusive) of a value that is not NULL into a JavaScript value. The result keeps
- * nothing of `bytes`, and bytes outside the range are never looked at.
+ * Turns the bytes `start` to `end` (exclusive) of a value that is not NULL into a JavaScript value.
+ * The result keeps nothing of `bytes`, and bytes outside the range are never looked at.
  *
- * Throws only two kinds of error. A `ProtocolError` says that the bytes are not of the type: the connection is of no
- * further use. A `ForebayError` of code `VALUE_OUT_OF_RANGE` says that JavaScript has no such value, or not under
- * this policy: the statement fails, and the connection is as good as before.
+ * Throws only two kinds of error. A `ProtocolError` says that the bytes are not of the type: the
+ * connection is of no further use. A `ForebayError` of code `VALUE_OUT_OF_RANGE` says that
+ * JavaScript has no such value, or not under this policy: the statement fails, and the connection
+ * is as good as before.
  */
 export type Decode = (bytes: Buffer, start: number, end: number) => unknown;
 
@@ -20,10 +22,11 @@ export interface TypePolicy {
   /**
    * What an `int8` becomes, alone and in an array.
    *
-   * - `"auto"`: a number when `Number.isSafeInteger` holds, else a bigint. Counts and ids can be added, compared and
-   *   put in JSON, and no value is ever rounded.
+   * - `"auto"`: a number when `Number.isSafeInteger` holds, else a bigint. Counts and ids can be
+   *   added, compared and put in JSON, and no value is ever rounded.
    * - `"bigint"`: always a bigint.
-   * - `"number"`: always a number; a value that a number cannot hold fails the statement with `VALUE_OUT_OF_RANGE`.
+   * - `"number"`: always a number; a value that a number cannot hold fails the statement with
+   *   `VALUE_OUT_OF_RANGE`.
    * - `"string"`: the decimal digits.
    */
   readonly int8: "auto" | "bigint" | "number" | "string";
@@ -37,18 +40,28 @@ export interface Codec {
   readonly binary: Decode;
   /** Whether results should be asked for in binary. */
   readonly binaryResults: boolean;
-  /** Whether `write` is for this value. Anything else goes as text: a string as it is, the rest by `toText`. */
+  /**
+   * Whether `write` is for this value. Anything else goes as text: a string as it is, the rest by
+   * `toText`.
+   */
   takes(value: unknown): boolean;
   /**
-   * Writes a value that it takes: an int32 length and the binary format. Throws `UsageError` of code
-   * `ARGUMENT_INVALID` when the type cannot hold the value exactly; may have written something by then.
+   * Writes a value that it takes: an int32 length and the binary format. Throws `UsageError` of
+   * code `ARGUMENT_INVALID` when the type cannot hold the value exactly; may have written something
+   * by then.
    */
   write(writer: Writer, value: unknown): void;
-  /** The text format of a value that is neither taken nor a string. Throws `UsageError` where there is none. */
+  /**
+   * The text format of a value that is neither taken nor a string. Throws `UsageError` where there
+   * is none.
+   */
   toText(value: unknown): string;
 }
 
-/** The longest value that PostgreSQL allocates, in bytes (`MaxAllocSize`): a message cannot be longer. */
+/**
+ * The longest value that PostgreSQL allocates, in bytes (`MaxAllocSize`): a message cannot be
+ * longer.
+ */
 export const VALUE_BYTES_MAX = 0x3fffffff;
 
 /** The kind of a value, for messages: never the value. */
@@ -60,7 +73,10 @@ export function jsTypeName(value: unknown): string {
   return typeof value;
 }
 
-/** The error for a parameter that cannot be sent: names the two types and the reason, never the value. */
+/**
+ * The error for a parameter that cannot be sent: names the two types and the reason, never the
+ * value.
+ */
 export function refusal(value: unknown, type: string, reason: string): UsageError {
   return new UsageError(
     "ARGUMENT_INVALID",

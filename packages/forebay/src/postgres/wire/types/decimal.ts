@@ -15,8 +15,8 @@ const SPECIAL: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Reads groups of four digits. The first group counts 10000^weight; those that are not sent are zero; `scale` is how
- * many digits there are after the point.
+ * Reads groups of four digits. The first group counts 10000^weight; those that are not sent are
+ * zero; `scale` is how many digits there are after the point.
  */
 function decodeBinary(bytes: Buffer, start: number, end: number): string {
   if (end - start < HEADER_BYTES) throw malformed("numeric", "binary");

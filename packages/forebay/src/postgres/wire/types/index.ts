@@ -1,4 +1,5 @@
-// The types of PostgreSQL: which codec reads and writes what. The only file of this folder for use from outside.
+// The types of PostgreSQL: which codec reads and writes what. The only file of this folder for use
+// from outside.
 
 import type { Writer } from "../proto/writer.ts";
 import { type Decode, refusal, type TypePolicy, VALUE_BYTES_MAX } from "./codec.ts";
@@ -13,8 +14,8 @@ export { json, type JsonParam } from "./json.ts";
 const LOOSE: TypeEntry = { name: LOOSE_TYPE, codec: looseCodec(LOOSE_TYPE) };
 
 /**
- * The decoder of a type in one format. One that is not known is text in text format, and in binary format a copy of
- * the bytes as they came. Look it up once per column, not once per value.
+ * The decoder of a type in one format. One that is not known is text in text format, and in binary
+ * format a copy of the bytes as they came. Look it up once per column, not once per value.
  */
 export function decoderFor(oid: number, format: 0 | 1, policy: TypePolicy): Decode {
   const codec = typeEntry(oid, policy.int8)?.codec;
@@ -22,31 +23,36 @@ export function decoderFor(oid: number, format: 0 | 1, policy: TypePolicy): Deco
   return format === 0 ? codec.text : codec.binary;
 }
 
-/** Whether results of this type should be asked for in binary. False for a type that is not known. */
+/**
+ * Whether results of this type should be asked for in binary. False for a type that is not known.
+ */
 export function hasBinary(oid: number): boolean {
   return typeEntry(oid, "auto")?.codec.binaryResults ?? false;
 }
 
 /**
- * The server's name of a type, such as `int4`. An array is `int4[]`, which SQL understands, rather than the
- * catalogue's `_int4`. The number as text for a type that is not known.
+ * The server's name of a type, such as `int4`. An array is `int4[]`, which SQL understands, rather
+ * than the catalogue's `_int4`. The number as text for a type that is not known.
  */
 export function typeName(oid: number): string {
   return typeEntry(oid, "auto")?.name ?? String(oid);
 }
 
-/** The format in which `writeParam` writes this value for this type. `oid` 0 stands for a type that is not known. */
+/**
+ * The format in which `writeParam` writes this value for this type. `oid` 0 stands for a type that
+ * is not known.
+ */
 export function paramFormat(value: unknown, oid: number): 0 | 1 {
   if (value === null || value === undefined) return 0;
   return paramType(oid).codec.takes(value) ? 1 : 0;
 }
 
 /**
- * Writes a parameter: an int32 length and its bytes, in the format that `paramFormat` gives; length -1 for null and
- * undefined. `oid` 0 stands for a type that is not known.
+ * Writes a parameter: an int32 length and its bytes, in the format that `paramFormat` gives; length
+ * -1 for null and undefined. `oid` 0 stands for a type that is not known.
  *
- * Throws `UsageError` of code `ARGUMENT_INVALID`, which names the types and never the value, when the value cannot be
- * sent without loss; nothing has been written then.
+ * Throws `UsageError` of code `ARGUMENT_INVALID`, which names the types and never the value, when
+ * the value cannot be sent without loss; nothing has been written then.
  */
 export function writeParam(writer: Writer, value: unknown, oid: number): void {
   if (value === null || value === undefined) {

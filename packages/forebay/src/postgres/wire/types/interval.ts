@@ -17,7 +17,10 @@ function clockText(us: bigint): string {
   return clock.map(twoDigits).join(":") + fractionText(Number(us % 1_000_000n));
 }
 
-/** What the server writes with `IntervalStyle = postgres`: a plus sign marks what follows something negative. */
+/**
+ * What the server writes with `IntervalStyle = postgres`: a plus sign marks what follows something
+ * negative.
+ */
 function intervalText(us: bigint, days: number, months: number): string {
   const parts: string[] = [];
   let afterNegative = false;

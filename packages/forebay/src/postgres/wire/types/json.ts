@@ -28,11 +28,13 @@ class BrandedJsonParam implements JsonParam {
 }
 
 /**
- * Makes a value a JSON parameter, with `JSON.stringify`, at once: later changes to the value have no effect.
+ * Makes a value a JSON parameter, with `JSON.stringify`, at once: later changes to the value have
+ * no effect.
  *
- * Needed where the value alone does not say that JSON is meant: a string that is a JSON string and not serialised
- * JSON, `null` as JSON's null and not SQL's, an array as a JSON array and not a PostgreSQL one. Throws `UsageError`
- * of code `ARGUMENT_INVALID` for what JSON cannot say: undefined, functions, bigints within objects, cycles, NaN, maps.
+ * Needed where the value alone does not say that JSON is meant: a string that is a JSON string and
+ * not serialised JSON, `null` as JSON's null and not SQL's, an array as a JSON array and not a
+ * PostgreSQL one. Throws `UsageError` of code `ARGUMENT_INVALID` for what JSON cannot say:
+ * undefined, functions, bigints within objects, cycles, NaN, maps.
  */
 export function json(value: unknown): JsonParam {
   return new BrandedJsonParam(jsonText(value, "json"));
@@ -97,7 +99,10 @@ function decodeJson(bytes: Buffer, start: number, end: number): unknown {
   return parse(bytes, start, end, "json");
 }
 
-/** json: what `JSON.parse` makes of it. A string is taken for serialised JSON; all else is serialised. */
+/**
+ * json: what `JSON.parse` makes of it. A string is taken for serialised JSON; all else is
+ * serialised.
+ */
 export const jsonCodec: Codec = {
   text: decodeJson,
   binary: decodeJson,

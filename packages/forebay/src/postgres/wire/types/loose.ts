@@ -1,6 +1,6 @@
-// Parameters whose type is not known: the text from which the server, who knows the type, makes the value. Codecs
-// fall back to it for values that have no binary form of their own, so that a value means the same whether or not
-// the type happens to be known.
+// Parameters whose type is not known: the text from which the server, who knows the type, makes the
+// value. Codecs fall back to it for values that have no binary form of their own, so that a value
+// means the same whether or not the type happens to be known.
 
 import { types } from "node:util";
 import { arrayLiteral } from "./array-literal.ts";
@@ -13,8 +13,8 @@ import { copyBytes, decodeText, writeBytes } from "./raw.ts";
 export const LOOSE_TYPE = "a parameter of unknown type";
 
 /**
- * The digits of a number. Whole numbers beyond the safe ones are written with an exponent: the integer types refuse
- * that, where they would store digits that the number never had.
+ * The digits of a number. Whole numbers beyond the safe ones are written with an exponent: the
+ * integer types refuse that, where they would store digits that the number never had.
  */
 export function numberText(value: number | bigint): string {
   if (typeof value === "bigint") return String(value);
@@ -28,7 +28,10 @@ export function dateParamText(value: Date, type: string): string {
   return instantText(value);
 }
 
-/** The text of any value that is not null, undefined or bytes. Throws `UsageError` where there is none. */
+/**
+ * The text of any value that is not null, undefined or bytes. Throws `UsageError` where there is
+ * none.
+ */
 export function looseText(value: unknown, type: string): string {
   if (typeof value === "string") return value;
   if (typeof value === "number" || typeof value === "bigint") return numberText(value);
@@ -54,7 +57,10 @@ function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex");
 }
 
-/** A codec that only bytes have a binary form for: sent as they are, they are the type's own binary format. */
+/**
+ * A codec that only bytes have a binary form for: sent as they are, they are the type's own binary
+ * format.
+ */
 export function looseCodec(type: string): Codec {
   return {
     text: decodeText,

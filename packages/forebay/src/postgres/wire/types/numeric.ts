@@ -1,4 +1,5 @@
-// Numbers and booleans: int2, int4, int8, oid, float4, float8, bool. (numeric itself is in decimal.ts.)
+// Numbers and booleans: int2, int4, int8, oid, float4, float8, bool. (numeric itself is in
+// decimal.ts.)
 
 import type { Writer } from "../proto/writer.ts";
 import {
@@ -130,7 +131,10 @@ function int8Text(bytes: Buffer, start: number, end: number): bigint {
   return value;
 }
 
-/** With a signed high word from -2^21 + 1 to 2^21 - 1 the whole is a safe integer, whatever the low word. */
+/**
+ * With a signed high word from -2^21 + 1 to 2^21 - 1 the whole is a safe integer, whatever the low
+ * word.
+ */
 const SAFE_HIGH_WORD = 2 ** 21 - 1;
 
 function writeInt8(writer: Writer, value: unknown): void {
@@ -191,10 +195,11 @@ function isPowerOfTwo(single: number): boolean {
 
 /**
  * The number whose decimal form is the shortest that still names this single: 0.1 rather than
- * 0.10000000149011612, as the server's own text has it. Six digits are enough for most, nine for all; below the
- * normal range fewer may do. Of two forms equally near, the even one counts. At a power of two the singles below are
- * nearer than those above, so that the shortest form need not be the nearest with its number of digits: the next
- * one up is tried too. A form half-way to the next single names neither.
+ * 0.10000000149011612, as the server's own text has it. Six digits are enough for most, nine for
+ * all; below the normal range fewer may do. Of two forms equally near, the even one counts. At a
+ * power of two the singles below are nearer than those above, so that the shortest form need not be
+ * the nearest with its number of digits: the next one up is tried too. A form half-way to the next
+ * single names neither.
  */
 function shortestOfSingle(single: number): number {
   if (single === 0 || !Number.isFinite(single)) return single;
@@ -270,7 +275,9 @@ function floatParamText(value: unknown, type: string): string {
   throw refusal(value, type, "there is no conversion");
 }
 
-/** bool: true or false. Written from a boolean; 0 and 1 go as text, which the server understands. */
+/**
+ * bool: true or false. Written from a boolean; 0 and 1 go as text, which the server understands.
+ */
 export const bool: Codec = {
   text: (bytes, start, end) => {
     const letter = end - start === 1 ? bytes[start] : 0;

@@ -1,4 +1,5 @@
-// The built-in types by number, as the catalogue pg_type lists them. Facts only: what a type becomes is table.ts's.
+// The built-in types by number, as the catalogue pg_type lists them. Facts only: what a type
+// becomes is table.ts's.
 
 /** One row of the catalogue. */
 export interface PgType {
@@ -15,9 +16,9 @@ function type(name: string, oid: number, arrayOid: number, delimiter: "," | ";" 
 }
 
 /**
- * The built-in types that can be the type of a column. The numbers are part of PostgreSQL's protocol and never
- * change. To add a type that is read and written as text, add its row here; one with a codec also has a row in
- * table.ts.
+ * The built-in types that can be the type of a column. The numbers are part of PostgreSQL's
+ * protocol and never change. To add a type that is read and written as text, add its row here; one
+ * with a codec also has a row in table.ts.
  */
 export const PG_TYPES: readonly PgType[] = [
   type("bool", 16, 1000),

@@ -1,4 +1,5 @@
-// Which type has which codec: a row per type that is not merely text. Arrays follow from their elements.
+// Which type has which codec: a row per type that is not merely text. Arrays follow from their
+// elements.
 
 import { arrayCodec } from "./array.ts";
 import { bytea, uuid } from "./bytes.ts";

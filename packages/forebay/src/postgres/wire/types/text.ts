@@ -24,8 +24,8 @@ export function textCodec(type: string): Codec {
 export const name: Codec = { ...looseCodec("name"), binary: decodeText, binaryResults: true };
 
 /**
- * "char", one byte: a string of one ASCII character; empty for the byte 0; a backslash and three octal digits for a
- * byte beyond ASCII, as servers write it from version 16 on.
+ * "char", one byte: a string of one ASCII character; empty for the byte 0; a backslash and three
+ * octal digits for a byte beyond ASCII, as servers write it from version 16 on.
  */
 export const char: Codec = {
   ...looseCodec("char"),
