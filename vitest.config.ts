@@ -21,7 +21,7 @@ export default defineConfig({
     reporters: ["default", "./scripts/count-reporter.ts"],
     dangerouslyIgnoreUnhandledErrors: false,
     projects: [
-      group("tidy", ["test/tidy/**/*.test.ts"]),
+      group("tidy", ["test/tidy/**/*.test.ts"], { isolate: false, fileParallelism: false }),
       group("unit", ["test/unit/**/*.test.ts"]),
       group("model", ["test/model/**/*.test.ts"], { testTimeout: 60_000 }),
       group("sim", ["test/sim/**/*.test.ts"], { testTimeout: 60_000 }),

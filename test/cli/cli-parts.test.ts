@@ -12,6 +12,10 @@ import {
 } from "../../packages/forebay-cli/src/commands/report-files.ts";
 import { CliError, errorLine } from "../../packages/forebay-cli/src/errors.ts";
 import { reportError } from "../../packages/forebay-cli/src/main.ts";
+import {
+  explainConnectFailure,
+  explainServerFailure,
+} from "../../packages/forebay-cli/src/server/failure.ts";
 import { createProgress } from "../../packages/forebay-cli/src/terminal/progress.ts";
 
 const ESCAPE = "\u001B";
@@ -186,4 +190,48 @@ test("an error that nobody foresaw is reported in the same way, and gives status
   expect(write.mock.calls).toEqual([
     [expect.stringMatching(/^forebay: x is not a function \[UNEXPECTED\]\. .*please report it/)],
   ]);
+});
+
+describe("a failure of the server", () => {
+  const failure = (fields: object): Error => Object.assign(new Error("reason [CODE]"), fields);
+  const cases = [
+    { fields: { sqlstate: "28P01" }, code: "SERVER_REFUSED" },
+    { fields: { sqlstate: "28000" }, code: "SERVER_REFUSED" },
+    { fields: { sqlstate: "42501" }, code: "SERVER_REFUSED" },
+    { fields: { sqlstate: "53300" }, code: "SERVER_REFUSED" },
+    { fields: { sqlstate: "53100" }, code: "SERVER_REFUSED" },
+    { fields: { sqlstate: "57P01" }, code: "SERVER_UNREACHABLE" },
+    { fields: { sqlstate: "57P03" }, code: "SERVER_UNREACHABLE" },
+    { fields: { code: "TLS_UNAVAILABLE" }, code: "SERVER_NO_TLS" },
+    { fields: { code: "TLS_FAILED" }, code: "SERVER_TLS_FAILED" },
+    { fields: { code: "AUTH_FAILED" }, code: "SERVER_REFUSED" },
+    { fields: { code: "CONNECT_TIMEOUT" }, code: "SERVER_UNREACHABLE" },
+    { fields: { code: "EAI_AGAIN" }, code: "SERVER_UNREACHABLE" },
+    {
+      fields: { code: "CONNECT_FAILED", cause: failure({ code: "ECONNRESET" }) },
+      code: "SERVER_UNREACHABLE",
+    },
+  ];
+  for (const { fields, code } of cases) {
+    test(`with ${JSON.stringify(fields)} is ${code}`, () => {
+      const explained = explainServerFailure(failure(fields), "the server");
+      expect(explained?.code).toBe(code);
+      expect(explained?.message).toContain("the server");
+      expect(explained?.message).not.toContain("[CODE]");
+      expect(explained?.nextStep).toMatch(/\.$/);
+    });
+  }
+
+  test("is not what a mistake in our own SQL or code is", () => {
+    for (const error of [failure({ sqlstate: "42601" }), failure({ code: "ERR_X" }), 1, null]) {
+      expect(explainServerFailure(error, "the server")).toBeUndefined();
+    }
+  });
+
+  test("in connecting has a code whatever it is", () => {
+    const codeOf = (error: unknown): string => explainConnectFailure(error, "the server").code;
+    expect(codeOf(failure({ sqlstate: "22023" }))).toBe("SERVER_REFUSED");
+    expect(codeOf(failure({}))).toBe("SERVER_UNREACHABLE");
+    expect(codeOf("a string")).toBe("SERVER_UNREACHABLE");
+  });
 });

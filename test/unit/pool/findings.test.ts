@@ -6,7 +6,6 @@ import {
   type MonotonicMs,
   TIMER_DELAY_MAX_MS,
 } from "../../../packages/forebay/src/base/clock.ts";
-import { isForebayError } from "../../../packages/forebay/src/base/errors.ts";
 import { DialBackoff } from "../../../packages/forebay/src/pool/backoff.ts";
 import type { Lease } from "../../../packages/forebay/src/pool/lease.ts";
 import type { PoolOptions } from "../../../packages/forebay/src/pool/options.ts";
@@ -16,12 +15,10 @@ import { VirtualClock } from "../../../packages/forebay/src/testing/virtual-cloc
 import { poolBench } from "../../support/pool.ts";
 import {
   closedBy,
-  fill,
   poolErrorOf,
   poolOf,
   reports,
   script,
-  take,
   takeOne,
   watch,
 } from "./steps.ts";

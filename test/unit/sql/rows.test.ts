@@ -267,12 +267,13 @@ test("concurrent reads are served in order, and the surplus gets the end", async
 
 test("a read made while others wait does not overtake them", async () => {
   const { db, database, done } = sqlBench();
-  database.batches = [[{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }]];
+  const numbers = Array.from({ length: 12 }, (_, n) => n);
+  database.batches = [numbers.map((n) => ({ n }))];
   const rows = db.rows<{ n: number }>("a");
   const read = async () => (await rows.next()).value?.n;
-  const [one, two, three] = [read(), read(), read()];
-  const four = one.then(read);
-  expect(await Promise.all([one, two, three, four])).toEqual([1, 2, 3, 4]);
+  const waiting = numbers.slice(0, -1).map(read);
+  const late = waiting[0]?.then(read);
+  expect(await Promise.all([...waiting, late])).toEqual(numbers);
   await rows.close();
   await done();
 });

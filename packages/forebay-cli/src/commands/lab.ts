@@ -6,6 +6,7 @@ import { CliError } from "../errors.ts";
 import { labServerSettings, listScenarios, runLab, type LabReport } from "../lab/index.ts";
 import type { LabProgress } from "../lab/scenario.ts";
 import { printTable, writeHtml, writeJson } from "../report/index.ts";
+import { explainServerFailure } from "../server/failure.ts";
 import { findServer } from "../server/index.ts";
 import { withInterrupts } from "../terminal/interrupt.ts";
 import { createProgress, type Progress } from "../terminal/progress.ts";
@@ -141,6 +142,8 @@ async function measure(
   };
   try {
     return await runLab({ ids, quick: quick === true, server, signal, onProgress });
+  } catch (error) {
+    throw explainServerFailure(error, server.description) ?? error;
   } finally {
     await server.stop();
   }

@@ -32,6 +32,8 @@ export function describeMachine(): Machine {
 /** CPU time of the whole machine, in clock ticks. */
 export interface CpuTicks {
   readonly total: number;
+  /** Spent on programs and on the system itself. */
+  readonly busy: number;
   readonly steal: number;
 }
 
@@ -40,14 +42,49 @@ export async function readCpuTicks(): Promise<CpuTicks | undefined> {
   const text = await readProc("/proc/stat");
   const fields = text?.split("\n", 1)[0]?.trim().split(/\s+/).slice(1, 9).map(Number);
   if (fields === undefined || fields.length < 8) return undefined;
-  return { total: fields.reduce((sum, ticks) => sum + ticks, 0), steal: fields[7] ?? 0 };
+  const total = fields.reduce((sum, ticks) => sum + ticks, 0);
+  const [, , , idle = 0, ioWait = 0, , , steal = 0] = fields;
+  return { total, busy: total - idle - ioWait - steal, steal };
 }
 
-/** Share of CPU time that the host gave to others between two readings. */
-export function stealRatio(before?: CpuTicks, after?: CpuTicks): number | undefined {
-  if (before === undefined || after === undefined) return undefined;
-  const total = after.total - before.total;
-  return total <= 0 ? 0 : (after.steal - before.steal) / total;
+/** CPU time so far: of the machine, of this process, and of the server where it can be seen. */
+export interface CpuReading {
+  readonly machine: CpuTicks | undefined;
+  readonly clientMs: number;
+  readonly serverMs: number | undefined;
+}
+
+/** Reads all that there is to read. `postmasterPid` is undefined for a server that is elsewhere or somebody else's. */
+export async function readCpu(postmasterPid: number | undefined): Promise<CpuReading> {
+  const { user, system } = process.cpuUsage();
+  return {
+    machine: await readCpuTicks(),
+    clientMs: (user + system) / 1000,
+    serverMs: postmasterPid === undefined ? undefined : await readTreeCpuMs(postmasterPid),
+  };
+}
+
+/** Shares of the machine's CPU time between two readings that did not go to this process and the server. */
+export interface CpuLost {
+  /** What the host gave to others; undefined where the system does not tell. */
+  readonly stealRatio: number | undefined;
+  /** What other programs took; undefined where that or the server's share is not known. */
+  readonly othersRatio: number | undefined;
+}
+
+/** Compares two readings. */
+export function cpuLost(before: CpuReading, after: CpuReading): CpuLost {
+  if (before.machine === undefined || after.machine === undefined) {
+    return { stealRatio: undefined, othersRatio: undefined };
+  }
+  const total = Math.max(1, after.machine.total - before.machine.total);
+  const stealRatio = (after.machine.steal - before.machine.steal) / total;
+  if (before.serverMs === undefined || after.serverMs === undefined) {
+    return { stealRatio, othersRatio: undefined };
+  }
+  const ownMs = after.clientMs - before.clientMs + (after.serverMs - before.serverMs);
+  const busy = after.machine.busy - before.machine.busy;
+  return { stealRatio, othersRatio: Math.max(0, busy - ownMs / TICK_MS) / total };
 }
 
 const TICK_MS = 10;

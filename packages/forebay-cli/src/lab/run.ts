@@ -5,12 +5,12 @@ import { calibrate } from "./calibration.ts";
 import { labClock } from "./clock.ts";
 import { LoopLog, LOOP_BUSY_RATIO } from "./loop-log.ts";
 import {
-  type CpuTicks,
+  cpuLost,
+  type CpuReading,
   describeMachine,
   LoopWatch,
   type Machine,
-  readCpuTicks,
-  stealRatio,
+  readCpu,
 } from "./machine.ts";
 import { LabPools } from "./pools.ts";
 import { seededLabRandom } from "./random.ts";
@@ -186,9 +186,10 @@ class Run {
   ): Promise<void> {
     const { signal } = this.#options;
     const loop = new LoopLog(this.#watch);
-    const ticks = await readCpuTicks();
+    const cpuBefore = await readCpu(base.facts.postmasterPid);
     const beganAtMs = labClock.nowMs();
-    const conditionsSoFar = (): Promise<Conditions> => conditionsOf(loop, calibration, ticks);
+    const conditionsSoFar = async (): Promise<Conditions> =>
+      conditionsOf({ loop, calibration, cpuBefore }, await readCpu(base.facts.postmasterPid));
     const context: ScenarioContext = {
       ...base,
       calibration,
@@ -232,22 +233,28 @@ class Run {
   }
 }
 
-/** The least share of CPU time given to others that is worth a word. */
+/** The least share of CPU time that is worth a word: given to others by the host, taken by other programs. */
 const STEAL_LIMIT_RATIO = 0.01;
+const OTHERS_LIMIT_RATIO = 0.1;
 
-async function conditionsOf(
-  loop: LoopLog,
-  calibration: Calibration,
-  ticksBefore: CpuTicks | undefined,
-): Promise<Conditions> {
-  const steal = stealRatio(ticksBefore, await readCpuTicks());
+interface RunSoFar {
+  readonly loop: LoopLog;
+  readonly calibration: Calibration;
+  readonly cpuBefore: CpuReading;
+}
+
+function conditionsOf({ loop, calibration, cpuBefore }: RunSoFar, cpuNow: CpuReading): Conditions {
+  const { stealRatio, othersRatio } = cpuLost(cpuBefore, cpuNow);
   const { sameArmRatio } = calibration;
   const warnings: string[] = [];
   if (loop.utilisation !== undefined && loop.utilisation > LOOP_BUSY_RATIO) {
     warnings.push(`this process's event loop was busy ${percent(loop.utilisation)} of the time.`);
   }
-  if (steal !== undefined && steal > STEAL_LIMIT_RATIO) {
-    warnings.push(`the host gave ${percent(steal)} of the CPU time to others.`);
+  if (othersRatio !== undefined && othersRatio > OTHERS_LIMIT_RATIO) {
+    warnings.push(`other programs took ${percent(othersRatio)} of the machine's CPU time.`);
+  }
+  if (stealRatio !== undefined && stealRatio > STEAL_LIMIT_RATIO) {
+    warnings.push(`the host gave ${percent(stealRatio)} of the CPU time to others.`);
   }
   if (sameArmRatio.value < 0.9 || sameArmRatio.value > 1.1) {
     warnings.push(`two identical arms differed by a factor of ${withInterval(sameArmRatio)}.`);
@@ -255,7 +262,8 @@ async function conditionsOf(
   return {
     ...(loop.utilisation === undefined ? {} : { eventLoopUtilisationRatio: loop.utilisation }),
     ...(loop.delayP99Ms === undefined ? {} : { eventLoopDelayP99Ms: loop.delayP99Ms }),
-    ...(steal === undefined ? {} : { stealRatio: steal }),
+    ...(stealRatio === undefined ? {} : { stealRatio }),
+    ...(othersRatio === undefined ? {} : { othersRatio }),
     warnings,
   };
 }
@@ -265,7 +273,7 @@ function judgeUnder(warnings: readonly string[]): Judge {
   return (question) =>
     judge({
       ...question,
-      voidedBy: isFine(question.threshold) ? warning : undefined,
+      voidedBy: question.voidedBy ?? (isFine(question.threshold) ? warning : undefined),
     });
 }
 

@@ -121,6 +121,8 @@ export interface Conditions {
   readonly eventLoopDelayP99Ms?: number;
   /** Share of CPU time that the host gave to others; absent where the system does not tell. */
   readonly stealRatio?: number;
+  /** Share of CPU time that went neither to this process nor to the server; absent where that is not known. */
+  readonly othersRatio?: number;
   /** What limits the trust in the figures. */
   readonly warnings: readonly string[];
 }

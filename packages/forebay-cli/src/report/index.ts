@@ -1,19 +1,24 @@
-// Stands in until the reports are here.
+// The ways to hand over a report: as a page, as JSON, as a table.
 
-import { writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import type { LabReport } from "../lab/index.ts";
+import { renderHtml } from "./html.ts";
+import { renderTerminal } from "./terminal.ts";
 
-/** Prints the report. */
-export function printTable(report: LabReport): void {
-  process.stdout.write(`${report.scenarios.length} scenarios\n`);
+/** Writes the report as one page that needs nothing else. Replaces the file. Rejects as node:fs does. */
+export async function writeHtml(report: LabReport, file: string): Promise<void> {
+  await writeFile(file, renderHtml(report));
 }
 
-/** Writes the report. */
-export function writeJson(report: LabReport, file: string): void {
-  writeFileSync(file, JSON.stringify(report));
+/** Writes the report as JSON. Replaces the file. Rejects as node:fs does. Numbers that are none become null. */
+export async function writeJson(report: LabReport, file: string): Promise<void> {
+  await writeFile(file, `${JSON.stringify(report, undefined, 2)}\n`);
 }
 
-/** Writes the report. */
-export function writeHtml(report: LabReport, file: string): void {
-  writeFileSync(file, `<pre>${JSON.stringify(report)}</pre>`);
+/** The report as text for a terminal of so many columns. @defaultValue `columns`: those of standard output, else 100 */
+export function printTable(
+  report: LabReport,
+  columns: number = process.stdout.columns ?? 100,
+): string {
+  return renderTerminal(report, columns);
 }

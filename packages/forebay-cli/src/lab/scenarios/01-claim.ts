@@ -44,7 +44,8 @@ function arithmeticPart(measured: LittleMeasured, figures: LittleFigures): Claim
     text: `Connections in use are rate times median: ${figure(plan.tooFew)}.`,
     verdict: beyond ? "refuted" : near(inUse.low) && near(inUse.high) ? "holds" : "inconclusive",
     measured:
-      `${withInterval(inUse)} were in use. Rate times mean gives ${figure(plan.load)}; with ${plan.tooFew} connections ` +
+      `${withInterval(inUse)} were in use. Rate times mean gives ${figure(plan.load)} as planned and ` +
+      `${figure(figures.measuredLoad)} with the mean as measured; with ${plan.tooFew} connections ` +
       `the slowest of ${measured.tooFew.requests} requests took ${duration(measured.tooFew.response.maxMs)}.`,
   };
 }
@@ -68,7 +69,8 @@ function exhaustionParts(measured: LittleMeasured, figures: LittleFigures): Clai
       verdict: burst.unlimitedErrorRatio >= 0.05 ? "holds" : "refuted",
       measured:
         `By database/sql's rules without a limit, ${percent(burst.unlimitedErrorRatio)} of the burst's requests failed ` +
-        `(${describeFailures(first.failures)} in the first), with at most ${first.backends.peak} backends.`,
+        `(${describeFailures(first.failures)} in the first), with at most ${first.backends.peak} backends. In Forebay's pool ` +
+        `without a limit, ${percent(burst.forebayUnlimitedErrorRatio)} failed: a refused dial is not the end of a request there.`,
     },
     {
       text: "Half of the connect attempts fail.",

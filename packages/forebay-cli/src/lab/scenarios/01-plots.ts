@@ -20,27 +20,37 @@ export function plotsOfLittle(measured: LittleMeasured, figures: LittleFigures):
 
 function waitedPlot(measured: LittleMeasured, figures: LittleFigures): Plot {
   const { plan } = measured;
-  const predicted: [number, number][] = [];
-  for (let size = Math.ceil(plan.load) + 1; size <= plan.big; size++) {
-    const share = erlangC(size, plan.load);
-    if (share >= 1e-5) predicted.push([size, share * 100]);
-  }
+  const predicted = (load: number): [number, number][] => {
+    const points: [number, number][] = [];
+    for (let size = Math.ceil(plan.load) + 1; size <= plan.big; size++) {
+      const share = erlangC(size, load);
+      if (share >= 1e-5) points.push([size, share * 100]);
+    }
+    return points;
+  };
   const shown = figures.shares.filter((share) => share.corrected.value >= 1e-5);
+  const { chosenShare, probeShare } = figures;
   return {
     kind: "lines",
     title: "Share of requests that wait",
     note:
-      `At ${figures.probeShare.size} connections ${percent(figures.probeShare.corrected.value)} waited, Erlang's formula says ` +
-      `${percent(figures.probeShare.erlang)}; at ${plan.chosen}, ${percent(figures.chosenShare.corrected.value)} ` +
-      `against ${percent(figures.chosenShare.erlang)}.`,
+      `At ${probeShare.size} connections ${percent(probeShare.corrected.value)} waited; Erlang's formula says ` +
+      `${percent(probeShare.erlang)} for the load as planned, ${percent(probeShare.erlangMeasured)} for the load as ` +
+      `measured. At ${plan.chosen}: ${percent(chosenShare.corrected.value)}, ${percent(chosenShare.erlang)} and ` +
+      `${percent(chosenShare.erlangMeasured)}.`,
     x: { label: "connections", scale: "linear" },
     y: { label: "% that wait", scale: "log" },
     series: [
-      { name: "predicted", style: "line", points: predicted },
+      { name: "predicted, load as planned", style: "line", points: predicted(plan.load) },
       {
         name: "measured",
         style: "dots",
         points: shown.map((share) => [share.size, share.corrected.value * 100]),
+      },
+      {
+        name: "predicted, load as measured",
+        style: "dashes",
+        points: predicted(figures.measuredLoad),
       },
     ],
   };
@@ -57,9 +67,17 @@ function tailPlot(measured: LittleMeasured, figures: LittleFigures): Plot {
     x: { label: "percentile", scale: "percentile" },
     y: { label: "ms", scale: "log" },
     series: [
-      { name: `${plan.tooFew}`, style: "dashes", points: measured.tooFew.response.curve() },
-      { name: `${plan.chosen}`, style: "line", points: responseOf(measured.chosen).curve() },
-      { name: `${plan.big}`, style: "line", points: responseOf(measured.big).curve() },
+      {
+        name: `${plan.tooFew} connections`,
+        style: "dashes",
+        points: measured.tooFew.response.curve(),
+      },
+      {
+        name: `${plan.chosen} connections`,
+        style: "line",
+        points: responseOf(measured.chosen).curve(),
+      },
+      { name: `${plan.big} connections`, style: "line", points: responseOf(measured.big).curve() },
     ],
   };
 }
@@ -75,8 +93,8 @@ function backendsPlot(measured: LittleMeasured, figures: LittleFigures): Plot {
   };
   add("no limit, database/sql's rules", bursts.unlimited[0]);
   add("no limit, Forebay", bursts.forebayUnlimited[0]);
-  add(`${plan.chosen}`, bursts.chosen[0]);
-  add(`${plan.big}`, bursts.big[0]);
+  add(`${plan.chosen} connections`, bursts.chosen[0]);
+  add(`${plan.big} connections`, bursts.big[0]);
   const failed = plan.mayExhaust
     ? ` Without a limit ${percent(figures.burst.unlimitedErrorRatio)} of the burst failed.`
     : "";

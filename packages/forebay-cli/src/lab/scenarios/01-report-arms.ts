@@ -63,7 +63,7 @@ function steadyMeasures(
     waitedRatio: mean(turns.map((turn) => turn.waitedRatio)),
     idealWaitedRatio: mean(turns.map((turn) => turn.idealWaitedRatio)),
     ...(share === undefined ? {} : { longRunWaitedRatio: share.corrected.value }),
-    ...(share === undefined ? {} : { predictedWaitedRatio: share.erlang }),
+    ...(share === undefined ? {} : { predictedWaitedRatio: share.erlangMeasured }),
     peakBackends: Math.max(...turns.map((turn) => turn.peakBackends)),
     eventLoopUtilisationRatio: mean(turns.map((turn) => turn.utilisationRatio)),
   };

@@ -2,10 +2,18 @@
 
 import type { DB } from "forebay";
 import * as pg from "forebay/postgres";
-const copyFrom = (pg as any).copyFrom ?? (async (c: any, sql: string, chunks: any, o: any) => {
-  const m = /COPY (\S+) \((.*?)\)/.exec(sql)!; const cols = m[2].split(", ");
-  for (const chunk of chunks) await c.query(`INSERT INTO ${m[1]} SELECT ${cols.map((_: any, i: number) => `split_part(l, E'\\t', ${i + 1})::${cols.length > 2 ? "text" : "int"}`)} FROM unnest(string_to_array(rtrim($1, E'\\n'), E'\\n')) l`, [chunk], o);
-});
+const copyFrom =
+  (pg as any).copyFrom ??
+  (async (c: any, sql: string, chunks: any, o: any) => {
+    const m = /COPY (\S+) \((.*?)\)/.exec(sql)!;
+    const cols = m[2].split(", ");
+    for (const chunk of chunks)
+      await c.query(
+        `INSERT INTO ${m[1]} SELECT ${cols.map((_: any, i: number) => `split_part(l, E'\\t', ${i + 1})::${cols.length > 2 ? "text" : "int"}`)} FROM unnest(string_to_array(rtrim($1, E'\\n'), E'\\n')) l`,
+        [chunk],
+        o,
+      );
+  });
 import type { ArmRole } from "../scenario.ts";
 
 /** The shape of a table: how many columns of which type, and the value of each. */
@@ -40,8 +48,8 @@ export function wideTable(schema: string): TableShape {
 export interface InsertWay {
   readonly name: string;
   readonly role: ArmRole;
-  /** The share of the rows that is inserted; the time is extrapolated to all. 1 for all. */
-  readonly share: number;
+  /** The most rows that a turn inserts, a third of that when quick; the time is extrapolated to all. `Infinity` for all. */
+  readonly rowsMax: number;
   readonly settings: Readonly<Record<string, string | number>>;
   insert(db: DB, shape: TableShape, rows: number, signal: AbortSignal): Promise<void>;
 }
@@ -53,7 +61,7 @@ export const PARAMETERS_MAX = 65_535;
 export const loopWay: InsertWay = {
   name: "one by one",
   role: "baseline",
-  share: 0.01,
+  rowsMax: 1000,
   settings: { rowsPerStatement: 1, rowsPerCommit: 1 },
   insert: (db, shape, rows, signal) =>
     db.withConn(async (conn) => {
@@ -66,7 +74,7 @@ export const loopWay: InsertWay = {
 export const transactionWay: InsertWay = {
   name: "one by one in a transaction",
   role: "variant",
-  share: 0.03,
+  rowsMax: 3000,
   settings: { rowsPerStatement: 1, rowsPerCommit: "all" },
   insert: (db, shape, rows, signal) =>
     db.transaction(
@@ -83,7 +91,7 @@ export function valuesWay(rowsPerStatement: number): InsertWay {
   return {
     name: `VALUES, ${rowsPerStatement} rows`,
     role: "change",
-    share: 1,
+    rowsMax: Infinity,
     settings: { rowsPerStatement, rowsPerCommit: rowsPerStatement },
     insert: async (db, shape, rows, signal) => {
       for (let from = 0; from < rows; from += rowsPerStatement) {
@@ -107,7 +115,7 @@ export function unnestWay(rowsPerStatement: number): InsertWay {
   return {
     name: `unnest, ${rowsPerStatement.toLocaleString("en-US")} rows`,
     role: "variant",
-    share: 1,
+    rowsMax: Infinity,
     settings: { rowsPerStatement, rowsPerCommit: rowsPerStatement },
     insert: async (db, shape, rows, signal) => {
       const arrays = shape.columns.map((_, column) => `$${column + 1}::${shape.type}[]`);
@@ -129,7 +137,7 @@ export function unnestWay(rowsPerStatement: number): InsertWay {
 export const copyWay: InsertWay = {
   name: "COPY",
   role: "change",
-  share: 1,
+  rowsMax: Infinity,
   settings: { rowsPerStatement: "all", rowsPerCommit: "all" },
   insert: (db, shape, rows, signal) => copyLines(db, shape, copyChunks(shape, rows), signal),
 };

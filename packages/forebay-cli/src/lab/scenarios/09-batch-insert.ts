@@ -73,7 +73,7 @@ interface BatchPlan {
 
 function planOf(context: ScenarioContext): BatchPlan {
   return context.isQuick
-    ? { rows: 20_000, rounds: 6, wideRows: 2000, wideRounds: 2, streamedRows: 1_000_000 }
+    ? { rows: 50_000, rounds: 6, wideRows: 4000, wideRounds: 3, streamedRows: 1_000_000 }
     : { rows: 100_000, rounds: 8, wideRows: 20_000, wideRounds: 4, streamedRows: 2_000_000 };
 }
 
@@ -134,7 +134,7 @@ async function takeWays(context: ScenarioContext, db: DB, take: WaysToTake): Pro
     rounds: rounds + 1,
     signal: context.signal,
     arms: ways.map((way) => (round: number) => {
-      const seconds = way.share < 1 ? 0.4 : (take.rows * shape.columns.length) / 1e6;
+      const seconds = way.rowsMax < take.rows ? 0.5 : (take.rows * shape.columns.length) / 8e5;
       const note = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
       context.step(`${shape.columns.length} columns, ${way.name}`, seconds, note);
       return runWay(context, db, take, way);
@@ -153,7 +153,7 @@ async function runWay(
   const { clock, signal } = context;
   const { postmasterPid } = context.facts;
   const { shape } = take;
-  const rows = Math.max(1, Math.round(take.rows * way.share));
+  const rows = Math.min(take.rows, Math.round(way.rowsMax / (context.isQuick ? 3 : 1)));
   const readCpu = async (): Promise<number | undefined> =>
     postmasterPid === undefined ? undefined : readTreeCpuMs(postmasterPid);
   await db.exec(`TRUNCATE ${shape.table}`, [], { signal });

@@ -11,7 +11,7 @@ import type {
   ScenarioContext,
 } from "../scenario.ts";
 import { type Question, verdictOf } from "../verdict.ts";
-import { duration, figure, percent, withInterval } from "../words.ts";
+import { counted, duration, figure, withInterval } from "../words.ts";
 import { PARAMETERS_MAX } from "./09-arms.ts";
 import type { BatchMeasured, InsertArm, InsertTurn } from "./09-batch-insert.ts";
 
@@ -249,9 +249,9 @@ function armOf(arm: InsertArm, rows: number, shape: string): Arm {
         : {}),
       eventLoopUtilisationRatio: median(arm.turns.map((turn) => turn.utilisationRatio)),
     },
-    ...(arm.way.share < 1
+    ...(inserted < rows * arm.turns.length
       ? {
-          note: `${percent(arm.way.share)} of the rows in each turn; the time of all is extrapolated.`,
+          note: `${counted(inserted / arm.turns.length, "row")} in each turn; the time of all is extrapolated.`,
         }
       : {}),
   };

@@ -205,7 +205,8 @@ export class Channel implements SessionHost, CallHost {
       this.#socket.end(TERMINATE);
     } else {
       // The server would go on with the statement, for nobody.
-      if (head !== undefined && this.#unsettled.promise === undefined && this.#mayCancel(head)) {
+      const isSent = head !== undefined && head.order <= this.#sentOrder;
+      if (isSent && this.#unsettled.promise === undefined && this.#mayCancel(head)) {
         this.#cancelDone = this.#sendCancel(() => true);
       }
       this.lose(new ConnectionLostError("the connection was closed while it was in use"));

@@ -179,7 +179,10 @@ function classifyState(error: PgError): ErrorVerdict {
   if (state.startsWith("28")) return "fatal-connect";
   if (state === "42501" && isFatal(error)) return "fatal-connect";
   if (state === "0A000" && error.routine === "RevalidateCachedQuery") return "statement-invalid";
-  if (isFatal(error) || state.startsWith("08")) return "evict";
+  if (isFatal(error)) return "evict";
+  // What the server calls a protocol violation of one statement is a wrong number of arguments.
+  if (state === "08P01") return "keep";
+  if (state.startsWith("08")) return "evict";
   return state === "57P01" || state === "57P02" || state === "57P03" ? "evict" : "keep";
 }
 

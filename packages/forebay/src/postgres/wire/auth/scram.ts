@@ -36,12 +36,13 @@ export class ScramExchange {
   #serverSignature: Buffer | undefined;
 
   /**
-   * `nonce` is random printable text without a comma; the user name is left to the startup message.
+   * `nonce` is random printable text without a comma. PostgreSQL takes the user from the startup
+   * message and wants none here.
    */
-  constructor(nonce: string, binding: ChannelBinding) {
+  constructor(nonce: string, binding: ChannelBinding, user: string = "") {
     this.#nonce = nonce;
     this.#binding = binding;
-    this.#firstBare = `n=,r=${nonce}`;
+    this.#firstBare = `n=${user},r=${nonce}`;
     if (binding === "none") this.#header = "n,,";
     else this.#header = binding === "unoffered" ? "y,," : "p=tls-server-end-point,,";
   }

@@ -257,7 +257,7 @@ export function readTagCommand(bytes: Buffer, start: number, end: number): strin
   if (end <= start || bytes[end - 1] !== 0) {
     throw new ProtocolError("the server sent a malformed CommandComplete");
   }
-  if (bytes[start + 6] === 0x20 && isDigit(bytes[start + 7])) {
+  if (end - start > 8 && bytes[start + 6] === 0x20 && isDigit(bytes[start + 7])) {
     const known = SIX_LETTERS[bytes[start] ?? 0];
     if (known !== undefined) return known;
   }

@@ -73,22 +73,32 @@ export function jsTypeName(value: unknown): string {
   return typeof value;
 }
 
+function article(noun: string): "a" | "an" {
+  return /^[aeio]/.test(noun) ? "an" : "a";
+}
+
 /**
  * The error for a parameter that cannot be sent: names the two types and the reason, never the
  * value.
  */
 export function refusal(value: unknown, type: string, reason: string): UsageError {
+  const kind = jsTypeName(value);
   return new UsageError(
     "ARGUMENT_INVALID",
-    `cannot send a ${jsTypeName(value)} as ${type}: ${reason}`,
+    `cannot send ${article(kind)} ${kind} as ${type}: ${reason}`,
   );
 }
 
 /** The error for a value of the server that JavaScript, or the policy, has no room for. */
 export function outOfRange(type: string, reason: string): ForebayError {
-  return new ForebayError("operating", "VALUE_OUT_OF_RANGE", `cannot read a ${type}: ${reason}`, {
-    retryable: false,
-  });
+  return new ForebayError(
+    "operating",
+    "VALUE_OUT_OF_RANGE",
+    `cannot read ${article(type)} ${type}: ${reason}`,
+    {
+      retryable: false,
+    },
+  );
 }
 
 /** The error for bytes that are not of the type. */

@@ -185,7 +185,9 @@ function instantText(bytes: Buffer, start: number, end: number): Date | number {
   const text = latin1(bytes, start, end);
   if (text === "infinity") return Infinity;
   if (text === "-infinity") return -Infinity;
-  if (!INSTANT_TEXT.test(text)) throw malformed("timestamptz", "text");
+  if (!INSTANT_TEXT.test(text)) {
+    throw outOfRange("timestamptz", "its text is not in ISO style; set DateStyle to ISO");
+  }
   return dateOf(parseInstant(text));
 }
 

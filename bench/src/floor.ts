@@ -1,0 +1,216 @@
+// The wire floor: what a Node program can do at best when it sends one query at a time on each
+// connection. Bare sockets, one prepared statement, binary values, one write a query, one promise a
+// query, replies decoded where they lie. It has no errors, no types and no pool worth the name: it is
+// a limit to compare with, not a client to use.
+
+import { connect, type Socket } from "node:net";
+import { type Access, POINT_SELECT } from "./accounts.ts";
+
+const STATEMENT = "s";
+const CHUNK_BYTES = 4096;
+const PROTOCOL_3_0 = 0x00030000;
+/** `AuthenticationRequest` values. */
+const AUTHENTICATED = 0;
+const WANTS_PASSWORD = 3;
+
+/** A few connections, and the callers that wait for one. */
+export class Floor {
+  readonly #conns: readonly FloorConn[];
+  readonly #idle: FloorConn[];
+  readonly #waiting: ((conn: FloorConn) => void)[] = [];
+  #waitingHead = 0;
+
+  private constructor(conns: readonly FloorConn[]) {
+    this.#conns = conns;
+    this.#idle = [...conns];
+  }
+
+  /** Connects, and prepares the statement everywhere. */
+  static async open(access: Access, connections: number): Promise<Floor> {
+    const opening = Array.from({ length: connections }, () => FloorConn.open(access));
+    return new Floor(await Promise.all(opening));
+  }
+
+  /** The balance of one account. */
+  query(aid: number): Promise<number> {
+    return new Promise((resolve) => {
+      const conn = this.#idle.pop();
+      const run = (free: FloorConn) => free.query(aid, resolve, this.#onFree);
+      if (conn === undefined) this.#waiting.push(run);
+      else run(conn);
+    });
+  }
+
+  close(): void {
+    for (const conn of this.#conns) conn.close();
+  }
+
+  readonly #onFree = (conn: FloorConn): void => {
+    const next = this.#waiting[this.#waitingHead];
+    if (next === undefined) {
+      this.#idle.push(conn);
+      return;
+    }
+    this.#waitingHead += 1;
+    if (this.#waitingHead === 1024) {
+      this.#waiting.splice(0, this.#waitingHead);
+      this.#waitingHead = 0;
+    }
+    next(conn);
+  };
+}
+
+class FloorConn {
+  readonly #socket: Socket;
+  readonly #access: Access;
+  readonly #request: Buffer = bindExecuteSync();
+  /** The start of a reply whose end has not come yet. */
+  #partial: Buffer | undefined;
+  #onReady: (() => void) | undefined;
+  #onValue: ((value: number) => void) | undefined;
+  #onFree: ((conn: FloorConn) => void) | undefined;
+  #value = 0;
+
+  private constructor(access: Access) {
+    this.#access = access;
+    this.#socket = connect({
+      host: access.host,
+      port: access.port,
+      noDelay: true,
+      onread: {
+        buffer: Buffer.allocUnsafe(CHUNK_BYTES),
+        callback: (count, chunk) => {
+          this.#read(Buffer.from(chunk.buffer, chunk.byteOffset, count));
+          return true;
+        },
+      },
+    });
+  }
+
+  static async open(access: Access): Promise<FloorConn> {
+    const conn = new FloorConn(access);
+    await new Promise<void>((resolve, reject) => {
+      conn.#socket.once("error", reject);
+      conn.#onReady = resolve;
+      conn.#socket.write(startup(access));
+    });
+    await new Promise<void>((resolve) => {
+      conn.#onReady = resolve;
+      conn.#socket.write(Buffer.concat([parse(), SYNC]));
+    });
+    return conn;
+  }
+
+  query(aid: number, onValue: (value: number) => void, onFree: (conn: FloorConn) => void): void {
+    this.#onValue = onValue;
+    this.#onFree = onFree;
+    // A copy: the socket may still be holding the request before.
+    const request = Buffer.allocUnsafe(this.#request.length);
+    this.#request.copy(request);
+    request.writeInt32BE(aid, AID_AT);
+    this.#socket.write(request);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #read(chunk: Buffer): void {
+    const bytes = this.#partial === undefined ? chunk : Buffer.concat([this.#partial, chunk]);
+    let at = 0;
+    while (at + 5 <= bytes.length) {
+      const end = at + 1 + bytes.readInt32BE(at + 1);
+      if (end > bytes.length) break;
+      this.#take(bytes, at);
+      at = end;
+    }
+    // The chunk is the socket's to use again, so what is left must be copied.
+    this.#partial = at === bytes.length ? undefined : Buffer.from(bytes.subarray(at));
+  }
+
+  #take(bytes: Buffer, at: number): void {
+    switch (bytes[at]) {
+      case 0x44: // DataRow: one column, four bytes.
+        this.#value = bytes.readInt32BE(at + 11);
+        return;
+      case 0x5a: // ReadyForQuery
+        this.#finish();
+        return;
+      case 0x52: // Authentication…
+        this.#authenticate(bytes.readInt32BE(at + 5));
+        return;
+      case 0x45: // ErrorResponse
+        throw new Error(`wire floor: ${bytes.toString("latin1", at + 5, bytes.length)}`);
+      default:
+    }
+  }
+
+  #finish(): void {
+    const ready = this.#onReady;
+    if (ready !== undefined) {
+      this.#onReady = undefined;
+      ready();
+      return;
+    }
+    this.#onValue?.(this.#value);
+    this.#onFree?.(this);
+  }
+
+  #authenticate(wants: number): void {
+    if (wants === AUTHENTICATED) return;
+    if (wants !== WANTS_PASSWORD) throw new Error(`wire floor: authentication ${wants}`);
+    this.#socket.write(message("p", text(this.#access.password)));
+  }
+}
+
+function startup({ floorUser, database }: Access): Buffer {
+  const parts = ["user", floorUser, "database", database].map(text);
+  const body = Buffer.concat([int32(PROTOCOL_3_0), ...parts, Buffer.of(0)]);
+  return Buffer.concat([int32(body.length + 4), body]);
+}
+
+function parse(): Buffer {
+  return message("P", Buffer.concat([text(STATEMENT), text(POINT_SELECT), int16(0)]));
+}
+
+const SYNC: Buffer = message("S", Buffer.alloc(0));
+
+/** Where the account's number goes in `bindExecuteSync`. */
+const AID_AT: number = 5 + 1 + STATEMENT.length + 1 + 2 + 2 + 2 + 4;
+
+function bindExecuteSync(): Buffer {
+  const binary = 1;
+  const bind = Buffer.concat([
+    text(""),
+    text(STATEMENT),
+    int16(1),
+    int16(binary),
+    int16(1),
+    int32(4),
+    int32(0),
+    int16(1),
+    int16(binary),
+  ]);
+  const execute = Buffer.concat([text(""), int32(0)]);
+  return Buffer.concat([message("B", bind), message("E", execute), SYNC]);
+}
+
+function message(type: string, body: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(type, "latin1"), int32(body.length + 4), body]);
+}
+
+function text(value: string): Buffer {
+  return Buffer.from(`${value}\0`);
+}
+
+function int16(value: number): Buffer {
+  const bytes = Buffer.alloc(2);
+  bytes.writeInt16BE(value);
+  return bytes;
+}
+
+function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32BE(value);
+  return bytes;
+}

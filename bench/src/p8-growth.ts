@@ -1,0 +1,66 @@
+// P8: whether the cost of an operation grows with the number of waiters or of connections.
+
+import type { Bench, BenchContext, Comparison } from "./bench.ts";
+import { runContest, seriesOf, type Standings } from "./contest.ts";
+
+const TARGET = { op: "<=", limit: 1.3 } as const;
+const OURS = "forebay";
+/** The same steps on a bare array of promises: what memory alone costs at that depth. */
+const BARE = "bare queue";
+
+const STEPS = [
+  { job: "acquire", what: "acquire, joining a queue" },
+  { job: "grant", what: "release, granting to the head" },
+];
+
+/** P8. */
+export const growthBench: Bench = {
+  id: "P8",
+  title: "growth with waiters and connections",
+  run: async (context: BenchContext): Promise<Comparison[]> => {
+    const isQuick = context.effort === "quick";
+    const rounds = isQuick ? 3 : 11;
+    const standings = await runContest({
+      worker: new URL("p8-worker.ts", import.meta.url).href,
+      contenders: [OURS, BARE],
+      tasks: ["queue", "abort", "stats"].map((job) => ({
+        job,
+        amount: isQuick ? 20_000 : 100_000,
+      })),
+      rounds,
+      signal: context.signal,
+      onRound: (round, name) => context.onProgress(`round ${round}: ${name}`, round / (rounds + 1)),
+    });
+    const large = isQuick ? "20 000" : "100 000";
+    return [
+      ...STEPS.flatMap(({ job, what }) => queueLines(standings, `queue.${job}`, what, large)),
+      growth(standings, "abort.abort", "abort in the middle of the queue", large, "10"),
+      growth(standings, "stats.stats", "stats()", "1 000", "10"),
+    ];
+  },
+};
+
+function queueLines(standings: Standings, key: string, what: string, large: string): Comparison[] {
+  const own = growth(standings, key, what, large, "10");
+  const { target: _, ...bare } = growth(standings, key, `${what} (${BARE})`, large, "10", BARE);
+  return [own, bare];
+}
+
+function growth(
+  standings: Standings,
+  key: string,
+  what: string,
+  large: string,
+  small: string,
+  contender: string = OURS,
+): Comparison {
+  return {
+    what,
+    unit: "ns",
+    ours: large,
+    oursSamples: seriesOf(standings, contender, `${key}Large`),
+    other: small,
+    otherSamples: seriesOf(standings, contender, `${key}Small`),
+    target: TARGET,
+  };
+}
