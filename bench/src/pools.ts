@@ -5,6 +5,7 @@ import { EventEmitter } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import genericPool from "generic-pool";
 import { type Connector, Pool, type PooledConn } from "forebay/pool";
+import type { PoolClient } from "pg";
 import PgPool from "pg-pool";
 import { Pool as TarnPool } from "tarn";
 
@@ -103,11 +104,10 @@ function nodePostgres({ connections, dialMs }: ResourceOptions) {
   const pool = new PgPool({ max: connections, Client } as unknown as ConstructorParameters<
     typeof PgPool
   >[0]);
-  type Taken = Awaited<ReturnType<typeof pool.connect>>;
   return {
-    acquire: () => pool.connect(),
-    release: (client: Taken) => client.release(),
-    discard: (client: Taken) => client.release(true),
+    acquire: (): Promise<PoolClient> => pool.connect(),
+    release: (client: PoolClient) => client.release(),
+    discard: (client: PoolClient) => client.release(true),
     kill: () => undefined,
   };
 }

@@ -202,4 +202,10 @@ export const exhibits: readonly Exhibit[] = [
     find: "this.#tell(() => this.#core.closeByForce());",
     replace: "",
   },
+  {
+    bug: "a connection that was closed under its holder is asked again when it comes back",
+    file: "pool.ts",
+    find: 'if (slot.kind !== "leased") return;',
+    replace: "",
+  },
 ];

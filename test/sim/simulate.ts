@@ -3,6 +3,7 @@
 
 import { getEventListeners } from "node:events";
 import { type Random, randomBelow, seededRandom } from "../../packages/forebay/src/base/random.ts";
+import { BugError } from "../../packages/forebay/src/base/assert.ts";
 import { Audit } from "../../packages/forebay/src/pool/audit.ts";
 import type { Lease } from "../../packages/forebay/src/pool/lease.ts";
 import { coreOf, Pool } from "../../packages/forebay/src/pool/pool.ts";
@@ -78,6 +79,10 @@ class Simulation {
     );
     this.#pool = new Pool(this.#connector, {
       ...this.#plan.options,
+      // What the fake finds against the contract is thrown into the pool, which reports it here.
+      onBackgroundError: (error) => {
+        if (error instanceof BugError) this.#violation ??= error;
+      },
       clock: this.#clock,
       random: seededRandom(seed + 1),
     });

@@ -30,7 +30,7 @@ test("an explicit deadline on the pool's clock replaces the timeout", async () =
   const bench = poolBench({ maxOpenConns: 1, acquireTimeoutMs: 100 });
   await takeOne(bench);
   await bench.advance(1000);
-  expect(bench.pool.acquireDeadline()).toBe(1100);
+  expect(bench.pool.acquireDeadlineAtMs()).toBe(1100);
   const sooner = watch(bench.pool.acquire({ deadlineAtMs: 1030 }));
   const later = watch(bench.pool.acquire({ deadlineAtMs: 1500 }));
   const never = watch(bench.pool.acquire({ deadlineAtMs: Infinity }));
@@ -50,7 +50,7 @@ test("an explicit deadline on the pool's clock replaces the timeout", async () =
 
 test("one deadline can span several acquires", async () => {
   const bench = poolBench({ maxOpenConns: 1, acquireTimeoutMs: 100 });
-  const deadlineAtMs = bench.pool.acquireDeadline();
+  const deadlineAtMs = bench.pool.acquireDeadlineAtMs();
   const lease = await takeOne(bench);
   await bench.advance(60);
   const second = watch(bench.pool.acquire({ deadlineAtMs }));
@@ -73,7 +73,7 @@ test("a deadline that has passed lets a caller have what is idle, and otherwise 
 test("without a timeout an acquire waits for ever, and without a timer", async () => {
   const bench = poolBench({ maxOpenConns: 1, acquireTimeoutMs: Infinity });
   const holder = await takeOne(bench);
-  expect(bench.pool.acquireDeadline()).toBe(Infinity);
+  expect(bench.pool.acquireDeadlineAtMs()).toBe(Infinity);
   const waiter = watch(bench.pool.acquire());
   expect(bench.clock.pendingTimerCount).toBe(0);
   await bench.advance(1e9);

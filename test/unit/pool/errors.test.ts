@@ -117,12 +117,12 @@ test("POOL_QUEUE_FULL says how many wait, and to shed load", async () => {
   watch(bench.pool.acquire());
   const error = await poolErrorOf(bench.pool.acquire());
   expect(error).toMatchObject({ code: "POOL_QUEUE_FULL", phase: "wait", retryable: true });
-  expect(error.message).toBe(
+  expect(error.message).toContain(
     "orders: too many are waiting for a connection (max 1: 1 in use, 0 idle, 0 connecting, " +
       "0 closing; 1 waiting). All connections are in use; the longest-held one has been out for " +
-      "250ms. Look for a missing release or a long transaction before raising maxOpenConns. Shed " +
-      "load, or raise maxWaiters [POOL_QUEUE_FULL]",
+      "250ms. Look for a missing release or a long transaction before raising maxOpenConns",
   );
+  expect(error.message).toMatch(/Shed load, or raise maxWaiters \[POOL_QUEUE_FULL\]$/);
 });
 
 test("POOL_CLOSED says to stop using the pool first, and has no cause", async () => {

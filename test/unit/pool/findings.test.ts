@@ -221,6 +221,13 @@ test("where places are being closed or checked, the advice does not blame those 
   expect((await checking).message).toContain("1 checking");
 });
 
+test("the advice of POOL_QUEUE_FULL is two sentences", async () => {
+  const bench = poolBench({ maxOpenConns: 1, maxWaiters: 0 });
+  await takeOne(bench);
+  const { message } = await poolErrorOf(bench.pool.acquire());
+  expect(message).toContain("before raising maxOpenConns. Shed load, or raise maxWaiters");
+});
+
 /** Asks for something at a moment `byMs` later than the clock's timers know of, as after a stall of the event loop. */
 async function stall<T>(clock: VirtualClock, byMs: number, ask: () => Promise<T>): Promise<T> {
   const now = clock.nowMs.bind(clock);

@@ -17,15 +17,19 @@ export interface Lease<C extends PooledConn> extends AsyncDisposable {
    * Throws `LEASE_STALE` on a second call.
    */
   release(): void;
-  /** Gives the connection back for it to be closed, where its state cannot be trusted. Throws `LEASE_STALE` on a second call. */
-  discard(): void;
+  /**
+   * Gives the connection back for it to be closed, where its state cannot be trusted. `reason` goes
+   * to `onBackgroundError`. Throws `LEASE_STALE` on a second call.
+   */
+  discard(reason?: unknown): void;
   /** Releases, unless that has been done. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** What a lease needs of the pool that granted it. */
 export interface LeaseOwner<C extends PooledConn> {
-  giveBack(slot: Slot<C>, generation: number, discard: boolean): void;
+  giveBack(slot: Slot<C>, generation: number): void;
+  discard(slot: Slot<C>, generation: number, reason: unknown): void;
 }
 
 /** The lease that a pool hands out. */
@@ -52,13 +56,13 @@ export class PoolLease<C extends PooledConn> implements Lease<C> {
   release(): void {
     if (this.#ended) throw stale("released");
     this.#ended = true;
-    this.#owner.giveBack(this.#slot, this.#generation, false);
+    this.#owner.giveBack(this.#slot, this.#generation);
   }
 
-  discard(): void {
+  discard(reason?: unknown): void {
     if (this.#ended) throw stale("discarded");
     this.#ended = true;
-    this.#owner.giveBack(this.#slot, this.#generation, true);
+    this.#owner.discard(this.#slot, this.#generation, reason);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -68,7 +68,7 @@ export interface PoolLimits {
 }
 
 /** What the pool does in the background, where a failure has no caller to be told. */
-export type BackgroundTask = "reset" | "close";
+export type BackgroundTask = "reset" | "close" | "discard";
 
 /** The options that are fixed when the pool is made. */
 export interface PoolSettings {
@@ -85,7 +85,7 @@ export interface PoolSettings {
   readonly closeTimeoutMs: number;
   /**
    * Told of errors that no caller can be told: a session that could not be made fit, a connection that could not be
-   * closed. Statistics count what followed. Must not throw. @defaultValue nothing is done
+   * closed, or was discarded for a reason. Statistics count what followed. Must not throw. @defaultValue nothing is done
    */
   readonly onBackgroundError: (error: unknown, task: BackgroundTask) => void;
   /** @defaultValue the process's own */

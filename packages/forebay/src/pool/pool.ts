@@ -88,7 +88,11 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
     this.#clock = settings.clock;
     this.#core = new PoolCore(limits, settings.random);
     this.#owner = {
-      giveBack: (slot, generation, discard) => this.#giveBack(slot, generation, discard),
+      giveBack: (slot, generation) => this.#giveBack(slot, generation),
+      discard: (slot, generation, reason) => {
+        if (reason !== undefined) this.#report("discard", reason);
+        this.#tell(() => this.#core.release(slot, generation, "discarded", this.#nowMs()));
+      },
     };
     this.#dialer = new Dialer(connector, settings, {
       dialed: (slot, conn) => this.#tell(() => this.#core.dialed(slot, conn, this.#nowMs())),
@@ -106,7 +110,7 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
   }
 
   /** When an acquire that began now would give up, on the pool's clock; `Infinity` for never. */
-  acquireDeadline(): number {
+  acquireDeadlineAtMs(): number {
     return this.#nowMs() + this.#core.limits.acquireTimeoutMs;
   }
 
@@ -257,17 +261,17 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
     return waiter;
   }
 
-  #giveBack(slot: Slot<C>, generation: number, discard: boolean): void {
-    let condition: ReturnCondition = discard ? "discarded" : "fit";
+  #giveBack(slot: Slot<C>, generation: number): void {
+    // It may have been closed by force under its holder: then nothing may be called on it.
+    if (slot.kind !== "leased") return;
+    let condition: ReturnCondition = "fit";
     let reset: Promise<void> | undefined;
-    if (!discard && slot.conn !== undefined) {
-      try {
-        if (slot.conn.isValid?.() === false) condition = "bad";
-        else reset = slot.conn.resetSession?.();
-      } catch (error) {
-        condition = "bad";
-        this.#report("reset", error);
-      }
+    try {
+      if (slot.conn?.isValid?.() === false) condition = "bad";
+      else reset = slot.conn?.resetSession?.();
+    } catch (error) {
+      condition = "bad";
+      this.#report("reset", error);
     }
     if (reset !== undefined) condition = "check";
     this.#core.release(slot, generation, condition, this.#nowMs());

@@ -40,7 +40,7 @@ export class PooledRunner<C extends DriverConn> implements Runner<C> {
       options?.signal?.throwIfAborted();
       let lease = pool.tryAcquire();
       if (lease === undefined) {
-        wait ??= { signal: options?.signal, deadlineAtMs: pool.acquireDeadline() };
+        wait ??= { signal: options?.signal, deadlineAtMs: pool.acquireDeadlineAtMs() };
         lease = await pool.acquire(wait);
       }
       let result: R;

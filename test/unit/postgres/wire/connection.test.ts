@@ -6,7 +6,6 @@ import { isForebayError } from "../../../../packages/forebay/src/base/errors.ts"
 import { BadConnError } from "../../../../packages/forebay/src/driver/errors.ts";
 import {
   ConnectionLostError,
-  isPgError,
   postgres,
   ProtocolError,
 } from "../../../../packages/forebay/src/postgres/index.ts";

@@ -40,7 +40,7 @@ export interface LittleFigures {
   readonly chosenShare: WaitedShare;
   readonly probeShare: WaitedShare;
   readonly p99Ratio: Estimate;
-  /** Connections in use: looked at, over rate times mean hold. */
+  /** Connections in use: the pool's count over rate times mean hold. */
   readonly littleRatio: Estimate;
   readonly inUse: Estimate;
   readonly holdMeanMs: number;
@@ -132,12 +132,12 @@ function deriveFigures(context: ScenarioContext, measured: LittleMeasured): Litt
       random,
     ),
     littleRatio: bootstrap(
-      steady.map((turn) => turn.sampledInUse / perTurn(turn)),
+      steady.map((turn) => turn.meanInUse / perTurn(turn)),
       median,
       random,
     ),
     inUse: bootstrap(
-      steady.map((turn) => (turn.sampledInUse * turn.durationMs) / plan.turnMs),
+      steady.map((turn) => (turn.meanInUse * turn.durationMs) / plan.turnMs),
       mean,
       random,
     ),
@@ -277,7 +277,7 @@ function questionsOf(measured: LittleMeasured, figures: LittleFigures): Question
       threshold: { atMost: plan.chosen },
     },
     {
-      name: "Connections in use: looked at, over rate times mean hold (Little's law)",
+      name: "Connections in use: the pool's count over rate times mean hold (Little's law)",
       estimate: figures.littleRatio,
       threshold: { from: 0.97, to: 1.03 },
       unit: "x",

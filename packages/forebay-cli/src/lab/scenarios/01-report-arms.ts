@@ -57,7 +57,7 @@ function steadyMeasures(
   return {
     requests: sum(turns.map((turn) => turn.requests)),
     ...responseOf(turns).measures(),
-    meanInUse: mean(turns.map((turn) => turn.sampledInUse)),
+    meanInUse: mean(turns.map((turn) => turn.meanInUse)),
     meanHoldMs: mean(turns.flatMap((turn) => [...turn.holdsMs])),
     meanWaitMs: mean(turns.flatMap((turn) => [...turn.waitsMs])),
     waitedRatio: mean(turns.map((turn) => turn.waitedRatio)),

@@ -222,7 +222,8 @@ function predictionsOf(context: ScenarioContext, figures: IdleFigures): Findings
     },
     {
       what: "Requests of the steady traffic that find two connections in use",
-      theory: "Poisson: 1 - e^-a (1 + a), a = rate times service",
+      theory:
+        "Poisson: 1 - e^-a (1 + a), a = rate times service; a dial that holds up others makes it more",
       predicted: figures.predictedClosedRatio * 100,
       measured: figures.closedPerRequest * 100,
       unit: "%",

@@ -1,0 +1,134 @@
+import { describe, expect, test } from "vitest";
+import type { DriverConn } from "../../../packages/forebay/src/driver/driver.ts";
+import { GoRulesPool } from "../../../packages/forebay-cli/src/lab/go-rules.ts";
+import { seededLabRandom } from "../../../packages/forebay-cli/src/lab/random.ts";
+
+const never = new AbortController().signal;
+
+/** A connector whose dials end when told to, and whose connections only count. */
+function fakeConnector() {
+  const dials: { succeed: () => void; fail: (error: Error) => void }[] = [];
+  const lost: (() => void)[] = [];
+  let closed = 0;
+  return {
+    dials,
+    lost,
+    closed: () => closed,
+    connector: {
+      name: "fake",
+      connect: (options: { onLost: (reason: unknown) => void }) =>
+        new Promise<DriverConn>((resolve, reject) => {
+          lost.push(() => options.onLost(new Error("lost")));
+          const conn = {
+            close: () => {
+              closed++;
+            },
+          } as unknown as DriverConn;
+          dials.push({ succeed: () => resolve(conn), fail: reject });
+        }),
+    },
+  };
+}
+
+/** Holds a connection until told to let go. */
+function holder(pool: GoRulesPool) {
+  let letGo: () => void = () => undefined;
+  let has = false;
+  const until = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  const done = pool.withConn(() => {
+    has = true;
+    return until;
+  }, never);
+  return { letGo: () => letGo(), done, has: () => has };
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+}
+
+function poolOf(limits: { maxOpenConns: number; maxIdleConns: number }) {
+  const fake = fakeConnector();
+  return { fake, pool: new GoRulesPool(fake.connector, limits, seededLabRandom(1)) };
+}
+
+describe("the model of database/sql's pool", () => {
+  test("a caller that dials waits for its own dial, although a connection came free meanwhile", async () => {
+    const { fake, pool } = poolOf({ maxOpenConns: Infinity, maxIdleConns: 2 });
+    const first = holder(pool);
+    fake.dials[0]?.succeed();
+    await settle();
+    const second = holder(pool);
+    first.letGo();
+    await settle();
+    expect(pool.stats()).toMatchObject({ openConnections: 2, inUse: 1 });
+    expect(second.has()).toBe(false);
+    fake.dials[1]?.succeed();
+    await settle();
+    expect(second.has()).toBe(true);
+    second.letGo();
+    await Promise.all([first.done, second.done, pool.close()]);
+  });
+
+  test("beyond maxIdleConns a connection that comes back is closed, and counted", async () => {
+    const { fake, pool } = poolOf({ maxOpenConns: Infinity, maxIdleConns: 2 });
+    const holders = Array.from({ length: 5 }, () => holder(pool));
+    for (const dial of fake.dials) dial.succeed();
+    await settle();
+    for (const one of holders) one.letGo();
+    await Promise.all(holders.map((one) => one.done));
+    await settle();
+    expect(pool.stats()).toMatchObject({ openConnections: 2, maxIdleClosed: 3, dialCount: 5 });
+    expect(fake.closed()).toBe(3);
+  });
+
+  test("a failed dial is the error of the caller that made it, and of nobody else", async () => {
+    const { fake, pool } = poolOf({ maxOpenConns: Infinity, maxIdleConns: 2 });
+    const first = holder(pool);
+    const second = holder(pool);
+    const failed = expect(second.done).rejects.toThrow("too many");
+    fake.dials[1]?.fail(new Error("too many"));
+    fake.dials[0]?.succeed();
+    await failed;
+    await settle();
+    expect(first.has()).toBe(true);
+    expect(pool.stats()).toMatchObject({ dialErrorCount: 1, openConnections: 1 });
+    first.letGo();
+    await first.done;
+  });
+
+  test("at the limit a caller waits, is counted, and gets what comes back", async () => {
+    const { fake, pool } = poolOf({ maxOpenConns: 1, maxIdleConns: 1 });
+    const first = holder(pool);
+    fake.dials[0]?.succeed();
+    await settle();
+    const second = holder(pool);
+    await settle();
+    expect(pool.stats().waitCount).toBe(1);
+    first.letGo();
+    await settle();
+    expect(second.has()).toBe(true);
+    expect(fake.dials.length).toBe(1);
+    second.letGo();
+    await second.done;
+  });
+
+  test("a connection lost while idle is not handed out", async () => {
+    const { fake, pool } = poolOf({ maxOpenConns: 5, maxIdleConns: 5 });
+    const first = holder(pool);
+    fake.dials[0]?.succeed();
+    await settle();
+    first.letGo();
+    await first.done;
+    fake.lost[0]?.();
+    const second = holder(pool);
+    await settle();
+    expect(fake.dials.length).toBe(2);
+    fake.dials[1]?.succeed();
+    await settle();
+    second.letGo();
+    await second.done;
+    expect(pool.stats().openConnections).toBe(1);
+  });
+});
