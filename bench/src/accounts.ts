@@ -1,5 +1,5 @@
-// The server and the table of the benchmarks that need one: pgbench's accounts, on a PostgreSQL that
-// was started for the run.
+// The server and the table of the benchmarks that need one: pgbench's accounts, on a PostgreSQL
+// that was started for the run.
 
 import pg from "pg";
 import { type EmbeddedServer, startEmbedded } from "../../packages/forebay-cli/src/server/index.ts";
@@ -12,7 +12,10 @@ export interface Access {
   readonly password: string;
   readonly database: string;
   readonly rows: number;
-  /** A role for the wire floor, which speaks no SCRAM: its password goes over the loopback in the clear. */
+  /**
+   * A role for the wire floor, which speaks no SCRAM: its password goes over the loopback in the
+   * clear.
+   */
   readonly floorUser: string;
 }
 

@@ -55,7 +55,10 @@ export interface Bench {
   run(context: BenchContext): Promise<Comparison[]>;
 }
 
-/** Sums up a comparison. Where there are two series, the ratio is the median of the rounds' own ratios. */
+/**
+ * Sums up a comparison. Where there are two series, the ratio is the median of the rounds' own
+ * ratios.
+ */
 export function findingOf(comparison: Comparison): Finding {
   const { what, unit, ours, oursSamples, other, otherSamples, target } = comparison;
   const oursFigure = spreadOf(oursSamples);

@@ -1,5 +1,5 @@
-// The clients that are compared on a real server, each behind one function that reads the balance of
-// one account. All use prepared statements.
+// The clients that are compared on a real server, each behind one function that reads the balance
+// of one account. All use prepared statements.
 
 import { openDB } from "forebay";
 import { postgres as forebayPostgres } from "forebay/postgres";

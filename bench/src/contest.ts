@@ -71,7 +71,9 @@ export function seriesOf(standings: Standings, contender: string, key: string): 
   return samples;
 }
 
-/** The worker's side: does the tasks that it is asked for, one at a time, until the parent lets go. */
+/**
+ * The worker's side: does the tasks that it is asked for, one at a time, until the parent lets go.
+ */
 export function serve(jobs: Readonly<Record<string, (amount: number) => Promise<Figures>>>): void {
   process.on("message", (task: Task) => {
     const job = jobs[task.job];

@@ -1,7 +1,7 @@
 // The wire floor: what a Node program can do at best when it sends one query at a time on each
 // connection. Bare sockets, one prepared statement, binary values, one write a query, one promise a
-// query, replies decoded where they lie. It has no errors, no types and no pool worth the name: it is
-// a limit to compare with, not a client to use.
+// query, replies decoded where they lie. It has no errors, no types and no pool worth the name: it
+// is a limit to compare with, not a client to use.
 
 import { connect, type Socket } from "node:net";
 import { type Access, POINT_SELECT } from "./accounts.ts";
@@ -9,16 +9,27 @@ import { type Access, POINT_SELECT } from "./accounts.ts";
 const STATEMENT = "s";
 const CHUNK_BYTES = 4096;
 const PROTOCOL_3_0 = 0x00030000;
-/** `AuthenticationRequest` values. */
+const DATA_ROW = 0x44;
+const READY_FOR_QUERY = 0x5a;
+const AUTHENTICATION = 0x52;
+const ERROR_RESPONSE = 0x45;
+/** In a DataRow: after the type, the length, the count of columns and the column's length. */
+const FIRST_COLUMN_AT = 11;
+/** Kinds of `Authentication` messages. */
 const AUTHENTICATED = 0;
 const WANTS_PASSWORD = 3;
+
+interface Waiting {
+  readonly aid: number;
+  readonly resolve: (balance: number) => void;
+}
 
 /** A few connections, and the callers that wait for one. */
 export class Floor {
   readonly #conns: readonly FloorConn[];
   readonly #idle: FloorConn[];
-  readonly #waiting: ((conn: FloorConn) => void)[] = [];
-  #waitingHead = 0;
+  #waiting: Waiting[] = [];
+  #head = 0;
 
   private constructor(conns: readonly FloorConn[]) {
     this.#conns = conns;
@@ -35,9 +46,8 @@ export class Floor {
   query(aid: number): Promise<number> {
     return new Promise((resolve) => {
       const conn = this.#idle.pop();
-      const run = (free: FloorConn) => free.query(aid, resolve, this.#onFree);
-      if (conn === undefined) this.#waiting.push(run);
-      else run(conn);
+      if (conn === undefined) this.#waiting.push({ aid, resolve });
+      else conn.query(aid, resolve, this.#onFree);
     });
   }
 
@@ -46,17 +56,17 @@ export class Floor {
   }
 
   readonly #onFree = (conn: FloorConn): void => {
-    const next = this.#waiting[this.#waitingHead];
+    const next = this.#waiting[this.#head];
     if (next === undefined) {
       this.#idle.push(conn);
       return;
     }
-    this.#waitingHead += 1;
-    if (this.#waitingHead === 1024) {
-      this.#waiting.splice(0, this.#waitingHead);
-      this.#waitingHead = 0;
+    this.#head += 1;
+    if (this.#head === 1024) {
+      this.#waiting = this.#waiting.slice(this.#head);
+      this.#head = 0;
     }
-    next(conn);
+    conn.query(next.aid, next.resolve, this.#onFree);
   };
 }
 
@@ -129,20 +139,12 @@ class FloorConn {
   }
 
   #take(bytes: Buffer, at: number): void {
-    switch (bytes[at]) {
-      case 0x44: // DataRow: one column, four bytes.
-        this.#value = bytes.readInt32BE(at + 11);
-        return;
-      case 0x5a: // ReadyForQuery
-        this.#finish();
-        return;
-      case 0x52: // Authentication…
-        this.#authenticate(bytes.readInt32BE(at + 5));
-        return;
-      case 0x45: // ErrorResponse
-        throw new Error(`wire floor: ${bytes.toString("latin1", at + 5, bytes.length)}`);
-      default:
-    }
+    const type = bytes[at];
+    if (type === DATA_ROW) this.#value = bytes.readInt32BE(at + FIRST_COLUMN_AT);
+    else if (type === READY_FOR_QUERY) this.#finish();
+    else if (type === AUTHENTICATION) this.#authenticate(bytes.readInt32BE(at + 5));
+    else if (type === ERROR_RESPONSE)
+      throw new Error(`wire floor: ${bytes.toString("latin1", at)}`);
   }
 
   #finish(): void {

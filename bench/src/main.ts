@@ -73,7 +73,9 @@ async function runAll({ benches, isQuick, jsonFile }: Arguments, signal: AbortSi
   const load = machine.loadAverage === undefined ? "" : `, load ${machine.loadAverage}`;
   console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.os}, node ${machine.node}${load}`);
   for (const [place, bench] of benches.entries()) {
-    const progress = createProgress();
+    const isTerminal = process.stderr.isTTY;
+    if (!isTerminal) console.error(`running ${bench.id}: ${bench.title}`);
+    const progress = createProgress({ mode: isTerminal ? "shown" : "quiet" });
     try {
       const comparisons = await bench.run({
         effort: isQuick ? "quick" : "full",

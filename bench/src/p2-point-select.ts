@@ -23,7 +23,7 @@ export const pointSelectBench: Bench = {
     const { server, access } = await startAccounts(isQuick ? 100_000 : 1_000_000, context.signal);
     try {
       const standings = await runContest({
-        worker: new URL("p2-worker.ts", import.meta.url).href,
+        worker: new URL("./p2-worker.ts", import.meta.url).href,
         contenders: CLIENTS,
         tasks: [{ job: "select", amount: isQuick ? 500 : 2000 }],
         rounds,

@@ -19,7 +19,7 @@ export const acquireBench: Bench = {
     const isQuick = context.effort === "quick";
     const rounds = isQuick ? 3 : 21;
     const standings = await runContest({
-      worker: new URL("p4-worker.ts", import.meta.url).href,
+      worker: new URL("./p4-worker.ts", import.meta.url).href,
       contenders: CONTENDERS,
       tasks: KINDS.map(({ job }) => ({ job, amount: isQuick ? 50_000 : 200_000 })),
       rounds,

@@ -5,12 +5,13 @@ import { runContest, seriesOf, type Standings } from "./contest.ts";
 
 const TARGET = { op: "<=", limit: 1.3 } as const;
 const OURS = "forebay";
-/** The same steps on a bare array of promises: what memory alone costs at that depth. */
-const BARE = "bare queue";
+/** The same steps on bare promises and bare signals: what memory alone costs at that depth. */
+const BARE = "bare";
 
 const STEPS = [
-  { job: "acquire", what: "acquire, joining a queue" },
-  { job: "grant", what: "release, granting to the head" },
+  { key: "queue.acquire", what: "acquire, joining a queue" },
+  { key: "queue.grant", what: "release, granting to the head" },
+  { key: "abort.abort", what: "abort in the middle of the queue" },
 ];
 
 /** P8. */
@@ -19,22 +20,19 @@ export const growthBench: Bench = {
   title: "growth with waiters and connections",
   run: async (context: BenchContext): Promise<Comparison[]> => {
     const isQuick = context.effort === "quick";
-    const rounds = isQuick ? 3 : 11;
+    const rounds = isQuick ? 3 : 13;
+    const depth = isQuick ? 20_000 : 100_000;
     const standings = await runContest({
-      worker: new URL("p8-worker.ts", import.meta.url).href,
+      worker: new URL("./p8-worker.ts", import.meta.url).href,
       contenders: [OURS, BARE],
-      tasks: ["queue", "abort", "stats"].map((job) => ({
-        job,
-        amount: isQuick ? 20_000 : 100_000,
-      })),
+      tasks: ["queue", "abort", "stats"].map((job) => ({ job, amount: depth })),
       rounds,
       signal: context.signal,
       onRound: (round, name) => context.onProgress(`round ${round}: ${name}`, round / (rounds + 1)),
     });
-    const large = isQuick ? "20 000" : "100 000";
+    const large = `${depth / 1000} 000`;
     return [
-      ...STEPS.flatMap(({ job, what }) => queueLines(standings, `queue.${job}`, what, large)),
-      growth(standings, "abort.abort", "abort in the middle of the queue", large, "10"),
+      ...STEPS.flatMap(({ key, what }) => queueLines(standings, key, what, large)),
       growth(standings, "stats.stats", "stats()", "1 000", "10"),
     ];
   },

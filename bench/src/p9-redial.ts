@@ -70,7 +70,8 @@ async function oneDial(): Promise<number> {
 
 /**
  * All connections are in use, and others wait. All die; each holder notices and gives its own back,
- * in the way that its pool offers for dead ones. From then on until the last waiter has been served.
+ * in the way that its pool offers for dead ones. From then on until the last waiter has been
+ * served.
  */
 async function lastServedMs(
   name: ContenderName,

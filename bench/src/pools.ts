@@ -50,7 +50,7 @@ export function makeContender(name: ContenderName, options: ResourceOptions): Co
 
 /** Forgets what a contender hands out: only its own functions ever look at that. */
 function hide<T>(contender: Contender<T>): Contender {
-  return contender as Contender;
+  return contender;
 }
 
 class Resource implements PooledConn {
@@ -116,7 +116,7 @@ function generic({ connections, dialMs }: ResourceOptions) {
   const factory = { create: () => dial(dialMs), destroy: async (one: Resource) => one.close() };
   const pool = genericPool.createPool(factory, { max: connections });
   return {
-    acquire: () => pool.acquire() as Promise<Resource>,
+    acquire: () => pool.acquire(),
     release: (resource: Resource) => void pool.release(resource),
     discard: (resource: Resource) => void pool.destroy(resource),
     kill: (resource: Resource) => resource.close(),

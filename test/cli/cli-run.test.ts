@@ -149,6 +149,16 @@ test("an abort ends the wait for a given server that does not answer", async () 
   deaf.close();
 });
 
+test("the end of the embedded server ends the run with status 2", async () => {
+  const program = startForebay(["lab", "run", "1"]);
+  await program.says(/calibration|scenario 1/);
+  process.kill(serverPidOf(program), "SIGQUIT");
+  const { status, stderr } = await program.ended;
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/^forebay: .* has ended: .* \[SERVER_UNREACHABLE\]\. .*$/m);
+  expect(leftBehind(program)).toEqual([]);
+});
+
 describe("an interrupt ends the run, and the server and its files are gone by then:", () => {
   for (const [signal, expected] of [
     ["SIGINT", 130],
@@ -168,6 +178,15 @@ describe("an interrupt ends the run, and the server and its files are gone by th
       expect(stderr).not.toMatch(/^ +at /m);
     });
   }
+
+  test("SIGINT gives status 130 also when the server is lost at the same time", async () => {
+    const program = startForebay(["lab", "run", "1"]);
+    await program.says(/calibration|scenario 1/);
+    program.child.kill("SIGINT");
+    process.kill(serverPidOf(program), "SIGQUIT");
+    expect((await program.ended).status).toBe(130);
+    expect(leftBehind(program)).toEqual([]);
+  });
 
   test("SIGINT while the server starts gives status 130", async () => {
     const program = startForebay(["lab", "run", "1"]);

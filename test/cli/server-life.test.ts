@@ -96,14 +96,18 @@ test("stop also works with a client connected, and more than once", async () => 
   await Promise.all([server.stop(), server.stop()]);
   await server.stop();
   await isClientGone;
+  expect(server.lost.aborted).toBe(false);
   expect(isRunning(server.pid)).toBe(false);
   expect(fs.existsSync(directory)).toBe(false);
 });
 
-test("stop removes the files of a server that has died on its own", async () => {
+test("a server that dies on its own says so, and stop removes its files", async () => {
   const server = await startEmbedded();
+  expect(server.lost.aborted).toBe(false);
   process.kill(server.pid, "SIGQUIT");
-  await until("the end of the server", () => !isRunning(server.pid));
+  await once(server.lost, "abort");
+  expect(server.lost.reason).toMatchObject({ code: "SERVER_UNREACHABLE" });
+  expect(isRunning(server.pid)).toBe(false);
   await server.stop();
   expect(fs.existsSync(server.caFile)).toBe(false);
 });

@@ -221,10 +221,13 @@ describe("the packaged programs", () => {
 
   test("become readable for another account without a change to the originals", () => {
     const root = fakePackage();
+    const mask = process.umask(0o077);
     stageBinaries(root, path.join(directory, "copy"), "everyone");
+    process.umask(mask);
     const mode = (...at: string[]): number => fs.statSync(path.join(directory, ...at)).mode & 0o777;
     expect(mode("copy", "bin", "postgres")).toBe(0o755);
     expect(mode("copy", "lib", "liba.so.1.2")).toBe(0o644);
+    expect(mode("copy")).toBe(0o755);
     expect(mode("copy", "lib")).toBe(0o755);
     expect(mode("package", "native", "bin", "postgres")).toBe(0o700);
     expect(mode("package", "native", "lib", "liba.so.1.2")).toBe(0o600);

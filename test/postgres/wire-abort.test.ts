@@ -13,15 +13,25 @@ import {
 } from "../../packages/forebay/src/postgres/index.ts";
 import { connect, errorOf, eventually, openSession, rowsOf, untilBusy } from "./wire-session.ts";
 
-const plainUrl = `postgres://x@/postgres?host=${encodeURIComponent(inject("postgresSocketDir"))}`;
 const overSocket = {
+  host: inject("postgresSocketDir"),
   port: inject("postgresPort"),
   user: inject("postgresSuperuser"),
   password: inject("postgresPassword"),
+  database: "postgres",
 };
 
+/**
+ * Over a Unix socket a cancel request arrives faster than anything; a server of your own has none.
+ */
+const ROUTES: readonly (readonly [where: string, url: string | undefined, rounds: number])[] = [
+  ["over TCP", undefined, 150],
+  ...(overSocket.host === "" ? [] : [["over the Unix socket", "", 400] as const]),
+];
+
 async function answers(conn: PgConnection): Promise<boolean> {
-  return (await rowsOf(conn, "SELECT 1 AS one"))[0]?.["one"] === 1;
+  const [row] = await rowsOf(conn, "SELECT 1 AS one FROM pg_sleep(0.001)");
+  return row?.["one"] === 1;
 }
 
 function codeIn(error: unknown): unknown {
@@ -57,10 +67,7 @@ describe("an aborted signal", () => {
     expect(await rowsOf(conn, "SELECT to_regclass('never') AS t")).toEqual([{ t: null }]);
   });
 
-  test.each([
-    ["over TLS", undefined, 150],
-    ["over the Unix socket", plainUrl, 400],
-  ] as const)(
+  test.each(ROUTES)(
     "never hits a later statement, %s",
     async (_where, url, rounds) => {
       const conn = await connect(url === undefined ? {} : overSocket, url);

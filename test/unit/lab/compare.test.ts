@@ -15,35 +15,40 @@ import {
 import { judge } from "../../../packages/forebay-cli/src/lab/verdict.ts";
 
 describe("turns", () => {
-  test("two arms run in the order A B B A A B B A, and each turn knows its pair", async () => {
+  test("arms run forward and backward, A B C C B A A B C, and each turn knows its round", async () => {
     const order: string[] = [];
-    const turn = (arm: string) => (pair: number) => {
-      order.push(`${arm}${pair}`);
-      return Promise.resolve(pair);
+    const turn = (arm: string) => (round: number) => {
+      order.push(`${arm}${round}`);
+      return Promise.resolve(`${arm}${round}`);
     };
     const given = await takeTurns({
-      pairs: 4,
+      rounds: 3,
       signal: new AbortController().signal,
-      first: turn("A"),
-      second: turn("B"),
+      arms: [turn("A"), turn("B"), turn("C")],
     });
-    expect(order).toEqual(["A0", "B0", "B1", "A1", "A2", "B2", "B3", "A3"]);
-    expect(given).toEqual({ first: [0, 1, 2, 3], second: [0, 1, 2, 3] });
+    expect(order).toEqual(["A0", "B0", "C0", "C1", "B1", "A1", "A2", "B2", "C2"]);
+    expect(given).toEqual([
+      ["A0", "A1", "A2"],
+      ["B0", "B1", "B2"],
+      ["C0", "C1", "C2"],
+    ]);
   });
 
   test("an abort ends the turns with the signal's reason", async () => {
     const abort = new AbortController();
-    const turn = (pair: number) => {
-      if (pair === 1) abort.abort(new Error("enough"));
-      return Promise.resolve(pair);
+    const turn = (round: number) => {
+      if (round === 1) abort.abort(new Error("enough"));
+      return Promise.resolve(round);
     };
     await expect(
-      takeTurns({ pairs: 4, signal: abort.signal, first: turn, second: turn }),
+      takeTurns({ rounds: 4, signal: abort.signal, arms: [turn, turn] }),
     ).rejects.toThrow("enough");
   });
 });
 
-/** A machine whose speed drifts: both turns of a pair are slowed alike, each with noise of its own. */
+/**
+ * A machine whose speed drifts: both turns of a pair are slowed alike, each with noise of its own.
+ */
 function pairsOf(random: LabRandom, pairs: number, ratio: number, noise: number) {
   const before: number[] = [];
   const after: number[] = [];

@@ -127,6 +127,21 @@ test("after drainTimeoutMs, connections in use are closed by force", async () =>
   expect(() => lease.release()).toThrow("LEASE_STALE");
 });
 
+test("nothing is called on a connection closed by force when its holder gives it back", async () => {
+  const { list, onBackgroundError } = reports();
+  const bench = poolBench(
+    { onBackgroundError, closeTimeoutMs: 100 },
+    script({ close: () => ({ afterMs: 10 }) }),
+  );
+  const lease = await takeOne(bench);
+  const closing = watch(bench.pool.close({ drainTimeoutMs: 0 }));
+  await bench.advance(1);
+  lease.release();
+  await bench.advance(20);
+  expect(closing.state).toBe("resolved");
+  expect(list).toEqual([]);
+});
+
 test("drainTimeoutMs is 10 seconds unless it is given", async () => {
   const bench = poolBench();
   await takeOne(bench);

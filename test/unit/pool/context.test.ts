@@ -5,6 +5,11 @@ import { expect, test } from "vitest";
 import type { Timer } from "../../../packages/forebay/src/base/clock.ts";
 import type { PooledConn } from "../../../packages/forebay/src/driver/driver.ts";
 import type { PoolOptions } from "../../../packages/forebay/src/pool/options.ts";
+import { Pool } from "../../../packages/forebay/src/pool/pool.ts";
+import {
+  FakeConnector,
+  type FakeScript,
+} from "../../../packages/forebay/src/testing/fake-connector.ts";
 import { VirtualClock } from "../../../packages/forebay/src/testing/virtual-clock.ts";
 import { type PoolBench, poolBench } from "../../support/pool.ts";
 import { poolOf, script, takeOne, watch } from "./steps.ts";
@@ -37,11 +42,21 @@ class LifeClock extends VirtualClock {
   }
 }
 
-function lifeBench(options: PoolOptions, ...rest: [Parameters<typeof poolBench>[1]?]) {
+/** A pool on a clock that knows what keeps the process alive. */
+function lifeBench(
+  options: PoolOptions,
+  script?: FakeScript,
+): { readonly life: LifeClock; readonly bench: PoolBench } {
   const life = new LifeClock();
-  const bench: PoolBench = poolBench({ ...options, clock: life }, (call, connId) =>
-    (rest[0] ?? (() => "ok"))(call, connId),
-  );
+  const connector = new FakeConnector(life, script);
+  const pool = new Pool(connector, {
+    connMaxLifetimeMs: Infinity,
+    connMaxIdleTimeMs: Infinity,
+    acquireTimeoutMs: Infinity,
+    clock: life,
+    ...options,
+  });
+  const bench = { clock: life, connector, pool, advance: (byMs: number) => life.advance(byMs) };
   return { life, bench };
 }
 
@@ -180,7 +195,6 @@ test("waiters that go by timeout let the process end", async () => {
   await bench.advance(50);
   expect(life.keepsAlive).toBe(true);
   await bench.advance(50);
-  console.log(life.pendingTimerCount, life.nextTimerAtMs, bench.pool.stats().pool.waiting);
   expect(life.keepsAlive).toBe(false);
   expect(life.pendingTimerCount).toBe(0);
 });

@@ -122,10 +122,7 @@ test("a waiter that is behind, and has less time, is given up first", async () =
 });
 
 test("time spent on a dial counts, and the dial goes on without the caller", async () => {
-  const bench = poolBench(
-    { acquireTimeoutMs: 100 },
-    script({ connect: () => ({ afterMs: 150 }) }),
-  );
+  const bench = poolBench({ acquireTimeoutMs: 100 }, script({ connect: () => ({ afterMs: 150 }) }));
   const waiter = watch(bench.pool.acquire());
   await bench.advance(100);
   expect(waiter.reason).toMatchObject({ code: "POOL_TIMEOUT", phase: "connect" });

@@ -174,7 +174,11 @@ test("an error carries the pool's statistics of that moment, but does not print 
   await bench.advance(5);
   lease.release();
   const { stats } = await error;
-  expect(stats).toMatchObject({ openConnections: 1, idle: 0, pool: { leased: 1, timeoutCount: 1 } });
+  expect(stats).toMatchObject({
+    openConnections: 1,
+    idle: 0,
+    pool: { leased: 1, timeoutCount: 1 },
+  });
   expect(Object.keys(await error)).not.toContain("stats");
   expect(inspect(await error)).not.toContain("acquireCount");
   expect(JSON.stringify(await error)).not.toContain("acquireCount");

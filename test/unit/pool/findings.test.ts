@@ -13,32 +13,9 @@ import { Pool } from "../../../packages/forebay/src/pool/pool.ts";
 import { FakeConnector } from "../../../packages/forebay/src/testing/fake-connector.ts";
 import { VirtualClock } from "../../../packages/forebay/src/testing/virtual-clock.ts";
 import { poolBench } from "../../support/pool.ts";
-import {
-  closedBy,
-  poolErrorOf,
-  poolOf,
-  reports,
-  script,
-  takeOne,
-  watch,
-} from "./steps.ts";
+import { closedBy, poolErrorOf, poolOf, reports, script, takeOne, watch } from "./steps.ts";
 
 const at = (ms: number) => ms as MonotonicMs;
-
-test("nothing is called on a connection closed by force when its holder gives it back", async () => {
-  const { list, onBackgroundError } = reports();
-  const bench = poolBench(
-    { onBackgroundError, closeTimeoutMs: 100 },
-    script({ close: () => ({ afterMs: 10 }) }),
-  );
-  const lease = await takeOne(bench);
-  const closing = watch(bench.pool.close({ drainTimeoutMs: 0 }));
-  await bench.advance(1);
-  lease.release();
-  await bench.advance(20);
-  expect(closing.state).toBe("resolved");
-  expect(list).toEqual([]);
-});
 
 test("close leaves no timer behind when it ends a reset that hangs", async () => {
   const { list, onBackgroundError } = reports();
@@ -77,10 +54,10 @@ test("a deadline that is not a number is refused", async () => {
 
 test("an acquire whose clean-up lets another connection come back gets that one", async () => {
   const held: Lease<{ close: () => void }>[] = [];
-  const { pool, clock } = poolOf(
-    () => Promise.resolve({ close: () => held.pop()?.release() }),
-    { maxOpenConns: 2, connMaxLifetimeMs: 1000 },
-  );
+  const { pool, clock } = poolOf(() => Promise.resolve({ close: () => held.pop()?.release() }), {
+    maxOpenConns: 2,
+    connMaxLifetimeMs: 1000,
+  });
   const older = pool.acquire();
   await clock.advance(500);
   const younger = pool.acquire();
@@ -94,10 +71,10 @@ test("an acquire whose clean-up lets another connection come back gets that one"
 
 test("an acquire whose clean-up aborts its own signal is rejected with the reason", async () => {
   const controller = new AbortController();
-  const { pool, clock } = poolOf(
-    () => Promise.resolve({ close: () => controller.abort("gone") }),
-    { maxOpenConns: 1, connMaxLifetimeMs: 1000 },
-  );
+  const { pool, clock } = poolOf(() => Promise.resolve({ close: () => controller.abort("gone") }), {
+    maxOpenConns: 1,
+    connMaxLifetimeMs: 1000,
+  });
   const first = pool.acquire();
   await clock.advance(0);
   (await first).release();

@@ -5,12 +5,15 @@ import { closedBy, fill, script, take, takeOne } from "./steps.ts";
 test.each([
   ["lifo", [3, 2, 1]],
   ["fifo", [1, 2, 3]],
-] as const)("with the idle order %s, connections are handed out as %j", async (idleOrder, order) => {
-  const bench = poolBench({ idleOrder });
-  await fill(bench, 3);
-  const leases = await take(bench, 3);
-  expect(leases.map((lease) => lease.conn.id)).toEqual(order);
-});
+] as const)(
+  "with the idle order %s, connections are handed out as %j",
+  async (idleOrder, order) => {
+    const bench = poolBench({ idleOrder });
+    await fill(bench, 3);
+    const leases = await take(bench, 3);
+    expect(leases.map((lease) => lease.conn.id)).toEqual(order);
+  },
+);
 
 test("with lifo one connection serves a trickle; with fifo all take turns", async () => {
   for (const [idleOrder, used] of [

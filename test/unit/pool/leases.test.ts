@@ -4,7 +4,9 @@ import type { MonotonicMs } from "../../../packages/forebay/src/base/clock.ts";
 import { PoolLease } from "../../../packages/forebay/src/pool/lease.ts";
 import { Slot } from "../../../packages/forebay/src/pool/state.ts";
 import { poolBench } from "../../support/pool.ts";
-import { takeOne, watch } from "./steps.ts";
+import { closedBy, reports, take, takeOne, watch } from "./steps.ts";
+
+const ignore = () => undefined;
 
 const stale = (what: string) =>
   expect.objectContaining({
@@ -68,7 +70,18 @@ test("the same connection is another lease for its next holder", async () => {
   expect(() => first.conn).toThrow(stale("used"));
 });
 
+test("a discard for a reason reports it; one without reports nothing", async () => {
+  const { list, onBackgroundError } = reports();
+  const bench = poolBench({ onBackgroundError });
+  const [first, second] = await take(bench, 2);
+  first?.discard();
+  second?.discard("the session is in doubt");
+  await bench.advance(0);
+  expect(list).toEqual([{ task: "discard", error: "the session is in doubt" }]);
+  expect(closedBy(bench)).toEqual({ discarded: 2 });
+});
+
 test("a lease of a slot without a connection is a bug", () => {
   const slot = new Slot(1, 0 as MonotonicMs, 0);
-  expect(() => new PoolLease({ giveBack: () => undefined }, slot)).toThrow(BugError);
+  expect(() => new PoolLease({ giveBack: ignore, discard: ignore }, slot)).toThrow(BugError);
 });

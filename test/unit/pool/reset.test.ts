@@ -11,10 +11,7 @@ test("a session with nothing to reset is free at once", async () => {
 });
 
 test("nobody gets a connection before its session is fit", async () => {
-  const bench = poolBench(
-    { maxOpenConns: 1 },
-    script({ resetSession: () => ({ afterMs: 20 }) }),
-  );
+  const bench = poolBench({ maxOpenConns: 1 }, script({ resetSession: () => ({ afterMs: 20 }) }));
   const lease = await takeOne(bench);
   const { conn } = lease;
   const waiter = watch(bench.pool.acquire());
@@ -139,10 +136,7 @@ test("sessions are reset side by side", async () => {
 });
 
 test("what is being reset counts against maxOpenConns, and its waiter is no reason to dial", async () => {
-  const bench = poolBench(
-    { maxOpenConns: 2 },
-    script({ resetSession: () => ({ afterMs: 20 }) }),
-  );
+  const bench = poolBench({ maxOpenConns: 2 }, script({ resetSession: () => ({ afterMs: 20 }) }));
   for (const lease of await take(bench, 2)) lease.release();
   const waiter = watch(bench.pool.acquire());
   expect(bench.pool.stats()).toMatchObject({ openConnections: 2, waitCount: 1 });

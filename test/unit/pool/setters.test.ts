@@ -36,7 +36,12 @@ test("a raised maxOpenConns serves who waits without any other event", async () 
   bench.pool.setMaxOpenConns(4);
   expect(bench.connector.dialing).toBe(3);
   await bench.advance(0);
-  expect(waiters.map(({ state }) => state)).toEqual(["resolved", "resolved", "resolved", "pending"]);
+  expect(waiters.map(({ state }) => state)).toEqual([
+    "resolved",
+    "resolved",
+    "resolved",
+    "pending",
+  ]);
   bench.pool.setMaxOpenConns(Infinity);
   await bench.advance(0);
   expect(waiters[3]?.state).toBe("resolved");

@@ -216,15 +216,18 @@ const WAYS: Readonly<Record<RetireReason, () => Promise<PoolBench>>> = {
   },
 };
 
-test.each(RETIRE_REASONS)("a connection retired for %s is counted under that alone", async (why) => {
-  const bench = await WAYS[why]();
-  expect(closedBy(bench)).toEqual({ [why]: 1 });
-  expect(bench.pool.stats()).toMatchObject({
-    maxIdleClosed: why === "idle-limit" ? 1 : 0,
-    maxIdleTimeClosed: why === "idle-time" ? 1 : 0,
-    maxLifetimeClosed: why === "lifetime" ? 1 : 0,
-  });
-});
+test.each(RETIRE_REASONS)(
+  "a connection retired for %s is counted under that alone",
+  async (why) => {
+    const bench = await WAYS[why]();
+    expect(closedBy(bench)).toEqual({ [why]: 1 });
+    expect(bench.pool.stats()).toMatchObject({
+      maxIdleClosed: why === "idle-limit" ? 1 : 0,
+      maxIdleTimeClosed: why === "idle-time" ? 1 : 0,
+      maxLifetimeClosed: why === "lifetime" ? 1 : 0,
+    });
+  },
+);
 
 test("the DBStats counters are those of database/sql: setter, return, age and idleness", async () => {
   const bench = poolBench({ maxIdleConns: 3, connMaxIdleTimeMs: 100 });

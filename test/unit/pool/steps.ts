@@ -2,7 +2,11 @@
 // hand-made connector.
 
 import { seededRandom } from "../../../packages/forebay/src/base/random.ts";
-import type { ConnectOptions, Connector, PooledConn } from "../../../packages/forebay/src/driver/driver.ts";
+import type {
+  ConnectOptions,
+  Connector,
+  PooledConn,
+} from "../../../packages/forebay/src/driver/driver.ts";
 import { PoolError } from "../../../packages/forebay/src/pool/errors.ts";
 import type { Lease } from "../../../packages/forebay/src/pool/lease.ts";
 import type { BackgroundTask, PoolOptions } from "../../../packages/forebay/src/pool/options.ts";

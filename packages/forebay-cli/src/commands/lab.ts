@@ -141,8 +141,13 @@ async function measure(
     progress.update([where, arm, note].filter((part) => part !== "").join(": "), fraction);
   };
   try {
-    return await runLab({ ids, quick: quick === true, server, signal, onProgress });
+    const either = AbortSignal.any([signal, server.lost]);
+    const report = await runLab({ ids, quick: quick === true, server, signal: either, onProgress });
+    server.lost.throwIfAborted();
+    return report;
   } catch (error) {
+    signal.throwIfAborted();
+    server.lost.throwIfAborted();
     throw explainServerFailure(error, server.description) ?? error;
   } finally {
     await server.stop();

@@ -1,4 +1,5 @@
-// Calibration: what a query, a connection, a commit and a timer cost here, and whether two identical arms look alike.
+// Calibration: what a query, a connection, a commit and a timer cost here, and whether two
+// identical arms look alike.
 
 import { type Estimate, medianRatio, takeTurns } from "./compare.ts";
 import { LatencyHistogram } from "./histogram.ts";
@@ -10,7 +11,10 @@ type CalibrationContext = Omit<ScenarioContext, "calibration" | "judge">;
 
 const POINT_SELECT = "SELECT b FROM %.calibration WHERE a = $1";
 
-/** Measures the calibration row. Takes about three seconds, one when quick. Leaves a small table in the lab's schema. */
+/**
+ * Measures the calibration row. Takes about three seconds, one when quick. Leaves a small table in
+ * the lab's schema.
+ */
 export async function calibrate(context: CalibrationContext): Promise<Calibration> {
   const { pools, schema, signal, isQuick } = context;
   await pools.watcher.exec(`CREATE TABLE ${schema}.calibration (a int PRIMARY KEY, b int)`);

@@ -1,5 +1,6 @@
-// Time, as the lab needs it. The only file of the lab that reads a clock or starts a timer, so that the load generator can
-// be tested on a virtual one: the interface is the library's own Clock, less what the lab does not use.
+// Time, as the lab needs it. The only file of the lab that reads a clock or starts a timer, so that
+// the load generator can be tested on a virtual one: the interface is the library's own Clock, less
+// what the lab does not use.
 
 /** A timer that has been started. */
 export interface LabTimer {
@@ -8,8 +9,12 @@ export interface LabTimer {
 
 /** A source of time and timers. */
 export interface LabClock {
-  /** Milliseconds, with fractions, on a clock that never goes back. Only differences mean anything. */
+  /**
+   * Milliseconds, with fractions, on a clock that never goes back. Only differences mean anything.
+   */
   nowMs(): number;
+  /** The present as people tell it. */
+  date(): Date;
   /** Calls `fire` once, `delayMs` from now. */
   setTimer(delayMs: number, fire: () => void): LabTimer;
   /** Calls `run` once, after the input and output that is already waiting has been handled. */
@@ -19,6 +24,7 @@ export interface LabClock {
 /** The process's own clock. */
 export const labClock: LabClock = {
   nowMs: () => performance.now(),
+  date: () => new Date(),
   setTimer: (delayMs, fire) => {
     const handle = setTimeout(fire, Math.max(delayMs, 0));
     return { cancel: () => clearTimeout(handle) };

@@ -2,7 +2,10 @@
 
 import type { LabRandom } from "./random.ts";
 
-/** An estimated number with the interval in which the true one lies at `level`. Without doubt, low = value = high. */
+/**
+ * An estimated number with the interval in which the true one lies at `level`. Without doubt, low =
+ * value = high.
+ */
 export interface Estimate {
   readonly value: number;
   readonly low: number;
@@ -13,13 +16,17 @@ export interface Estimate {
 export interface Turns<T> {
   readonly rounds: number;
   readonly signal: AbortSignal;
-  /** One turn of each arm. `round` counts from 0: the turns of a round are the pairs that are compared. */
+  /**
+   * One turn of each arm. `round` counts from 0: the turns of a round are the pairs that are
+   * compared.
+   */
   readonly arms: readonly ((round: number) => Promise<T>)[];
 }
 
 /**
- * Runs arms in turns, forward and then backward (A B B A A B B A), so that a machine that gets slower or faster
- * meanwhile treats all alike. Gives what each arm's turns gave, by arm and round. Rejects with `signal.reason` on abort.
+ * Runs arms in turns, forward and then backward (A B B A A B B A), so that a machine that gets
+ * slower or faster meanwhile treats all alike. Gives what each arm's turns gave, by arm and round.
+ * Rejects with `signal.reason` on abort.
  */
 export async function takeTurns<T>(turns: Turns<T>): Promise<T[][]> {
   const given: T[][] = turns.arms.map(() => []);
@@ -55,13 +62,14 @@ export function sum(values: readonly number[]): number {
 const RESAMPLES = 2000;
 
 /**
- * A 95 % interval for a statistic of the samples, by the bootstrap (Efron 1979): the statistic of many samples drawn
- * from these with replacement.
+ * A 95 % interval for a statistic of the samples, by the bootstrap (Efron 1979): the statistic of
+ * many samples drawn from these with replacement.
  *
- * The plain percentile interval is too narrow for the seven or eight pairs of a run, so its ends are moved out to
- * the percentiles at Phi(-t sqrt(n / (n - 1))), t being Student's 97.5 % point for n - 1 degrees of freedom: the expanded percentile
- * interval of T. Hesterberg, "What Teachers Should Know about the Bootstrap", The American Statistician 69 (2015).
- * At least two samples; with fewer than six, no interval of a median reaches 95 %.
+ * The plain percentile interval is too narrow for the seven or eight pairs of a run, so its ends
+ * are moved out to the percentiles at Phi(-t sqrt(n / (n - 1))), t being Student's 97.5 % point for
+ * n - 1 degrees of freedom: the expanded percentile interval of T. Hesterberg, "What Teachers
+ * Should Know about the Bootstrap", The American Statistician 69 (2015). At least two samples; with
+ * fewer than six, no interval of a median reaches 95 %.
  */
 export function bootstrap(
   samples: readonly number[],
@@ -119,12 +127,17 @@ const STUDENT_T_975: readonly number[] = [
   2.131, 2.12, 2.11, 2.101, 2.093, 2.086,
 ];
 
-/** Student's 97.5 % point: by table to 20 degrees of freedom, beyond by the first term of its expansion, within 0.001. */
+/**
+ * Student's 97.5 % point: by table to 20 degrees of freedom, beyond by the first term of its
+ * expansion, within 0.001.
+ */
 function studentT975(freedom: number): number {
   return STUDENT_T_975[freedom - 1] ?? 1.96 + 2.373 / freedom + 2.82 / freedom ** 2;
 }
 
-/** The normal distribution function, by Abramowitz and Stegun 26.2.17; absolute error below 7.5e-8. */
+/**
+ * The normal distribution function, by Abramowitz and Stegun 26.2.17; absolute error below 7.5e-8.
+ */
 export function normalCdf(x: number): number {
   const t = 1 / (1 + 0.2316419 * Math.abs(x));
   const poly =

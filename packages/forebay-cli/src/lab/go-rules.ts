@@ -1,6 +1,8 @@
-// A model of database/sql's own pool, over the same driver connections: the baseline of scenarios whose claim is about that pool.
-// Only the rules that the guide's claims rest on. What sets it apart from Forebay's pool: each caller that finds no idle connection below the
-// limit dials for itself and waits for that dial, whatever comes free meanwhile; and an error of the dial is its own.
+// A model of database/sql's own pool, over the same driver connections: the baseline of scenarios
+// whose claim is about that pool. Only the rules that the guide's claims rest on. What sets it
+// apart from Forebay's pool: each caller that finds no idle connection below the limit dials for
+// itself and waits for that dial, whatever comes free meanwhile; and an error of the dial is its
+// own.
 
 import type { Connector, DriverConn } from "forebay/driver";
 import type { LabRandom } from "./random.ts";
@@ -22,9 +24,9 @@ export interface GoRulesStats {
 }
 
 /**
- * database/sql's rules, as its source has them: the connection used last is taken first; a caller that must wait for the
- * limit is served in random order; a connection comes back to a waiter, or to the idle ones if fewer than
- * maxIdleConns are idle, or is closed.
+ * database/sql's rules, as its source has them: the connection used last is taken first; a caller
+ * that must wait for the limit is served in random order; a connection comes back to a waiter, or
+ * to the idle ones if fewer than maxIdleConns are idle, or is closed.
  */
 export class GoRulesPool {
   readonly #connector: Connector;
@@ -67,7 +69,10 @@ export class GoRulesPool {
     };
   }
 
-  /** Closes the idle connections and resolves when they are gone. Call it when nobody holds one any more. */
+  /**
+   * Closes the idle connections and resolves when they are gone. Call it when nobody holds one any
+   * more.
+   */
   async close(): Promise<void> {
     for (const conn of this.#idle.splice(0)) this.#shut(conn);
     while (this.#closing.size > 0) await Promise.all(this.#closing);

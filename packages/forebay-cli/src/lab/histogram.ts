@@ -1,5 +1,5 @@
-// Latency histograms. A thin face on node:perf_hooks' own: it is HdrHistogram in C, records in tens of nanoseconds, keeps
-// three figures over the whole range, merges, and adds no package.
+// Latency histograms. A thin face on node:perf_hooks' own: it is HdrHistogram in C, records in tens
+// of nanoseconds, keeps three figures over the whole range, merges, and adds no package.
 
 import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 
@@ -45,7 +45,10 @@ export class LatencyHistogram {
     this.#histogram.record(Math.min(Math.max(Math.round(durationMs * NS_PER_MS), 1), HOUR_NS));
   }
 
-  /** The duration that `percentile` per cent do not exceed, 0 < percentile <= 100; 0 when nothing was recorded. */
+  /**
+   * The duration that `percentile` per cent do not exceed, 0 < percentile <= 100; 0 when nothing
+   * was recorded.
+   */
   percentileMs(percentile: number): number {
     return this.count === 0 ? 0 : this.#histogram.percentile(percentile) / NS_PER_MS;
   }
@@ -65,8 +68,8 @@ export class LatencyHistogram {
   }
 
   /**
-   * Points of the percentile curve, as [percentile, milliseconds], spaced evenly on the axis of 1 / (1 - p) on which tails
-   * show. Stops where fewer than one duration lies beyond.
+   * Points of the percentile curve, as [percentile, milliseconds], spaced evenly on the axis of 1 /
+   * (1 - p) on which tails show. Stops where fewer than one duration lies beyond.
    */
   curve(): [number, number][] {
     const points: [number, number][] = [];

@@ -19,8 +19,9 @@ export type {
 const SCENARIOS: readonly Scenario[] = [littlesLaw, idleEqualsOpen, batchInsert];
 
 /**
- * Settings of a server that is started for the lab. A fifth of the guide's 200 connections, as the load of scenario 1 is a
- * fifth of the guide's rate; and nothing that works on its own accord while something is timed.
+ * Settings of a server that is started for the lab. A fifth of the guide's 200 connections, as the
+ * load of scenario 1 is a fifth of the guide's rate; and nothing that works on its own accord while
+ * something is timed.
  */
 export const labServerSettings: Readonly<Record<string, string | number>> = {
   max_connections: 40,
@@ -41,17 +42,20 @@ export interface ListedScenario {
 
 /** All scenarios, by number. */
 export function listScenarios(): readonly ListedScenario[] {
-  return SCENARIOS.map(({ id, title, needs, seconds }) => ({
+  return SCENARIOS.map(({ id, title, needs, expectedMs }) => ({
     id,
     title,
     needs,
-    minutes: Math.round((seconds / 60) * 10) / 10,
+    minutes: Math.round(expectedMs / 6000) / 10,
   }));
 }
 
 /** What a run is told. */
 export interface LabOptions {
-  /** Numbers of the scenarios, in any order; all when absent or empty. One that does not exist throws. */
+  /**
+   * Numbers of the scenarios, in any order; all when absent or empty. One that does not exist
+   * throws.
+   */
   readonly ids?: readonly number[] | undefined;
   /** Shorter turns and wider intervals. */
   readonly quick: boolean;
@@ -63,9 +67,10 @@ export interface LabOptions {
 /**
  * Runs scenarios on a server, in a schema of the lab's own that is dropped on every way out.
  *
- * When `signal` is aborted the run stops promptly and resolves with a report marked `partial`. Rejects with a `RangeError` for a
- * number that is no scenario's or a server with too few free connections, and with the server's or the driver's error when the
- * server cannot be used. Never run two at once: they would measure each other.
+ * When `signal` is aborted the run stops promptly and resolves with a report marked `partial`.
+ * Rejects with a `RangeError` for a number that is no scenario's or a server with too few free
+ * connections, and with the server's or the driver's error when the server cannot be used. Never
+ * run two at once: they would measure each other.
  */
 export async function runLab(options: LabOptions): Promise<LabReport> {
   const ids = options.ids ?? [];

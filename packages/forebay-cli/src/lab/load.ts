@@ -1,5 +1,5 @@
-// Load: open-loop, where requests come when they come whatever the server does, and closed-loop, where each of a number of
-// callers asks again as soon as it is served. Knows nothing of databases.
+// Load: open-loop, where requests come when they come whatever the server does, and closed-loop,
+// where each of a number of callers asks again as soon as it is served. Knows nothing of databases.
 
 import type { LabClock } from "./clock.ts";
 import { LatencyHistogram } from "./histogram.ts";
@@ -12,8 +12,9 @@ export interface OpenLoad {
   /** When each request is due, in milliseconds from the start, in order. */
   readonly arrivalsMs: readonly number[];
   /**
-   * How to meet the moment. `timer` is late by up to the 1 ms of a timer, which counts into the latency. `spin` turns the
-   * event loop for the last 2 ms instead: for arrivals far apart, where that is a small share of the time.
+   * How to meet the moment. `timer` is late by up to the 1 ms of a timer, which counts into the
+   * latency. `spin` turns the event loop for the last 2 ms instead: for arrivals far apart, where
+   * that is a small share of the time.
    */
   readonly wake: "timer" | "spin";
   /** One request. It may fail. `dueAtMs` is when it was due, on the load's clock. */
@@ -41,8 +42,9 @@ const SPIN_MS = 2;
 /**
  * Runs an open load and resolves once every request that was begun has ended.
  *
- * Latency counts from the moment at which a request was due, not at which it was begun: when the server or this process
- * stalls, the requests that pile up meanwhile show it (no coordinated omission). Rejects with `signal.reason` on abort.
+ * Latency counts from the moment at which a request was due, not at which it was begun: when the
+ * server or this process stalls, the requests that pile up meanwhile show it (no coordinated
+ * omission). Rejects with `signal.reason` on abort.
  */
 export async function runOpenLoad(load: OpenLoad): Promise<OpenLoadResult> {
   const { clock, signal, arrivalsMs } = load;
@@ -133,7 +135,9 @@ export interface ClosedLoadResult {
   readonly durationMs: number;
 }
 
-/** Runs a closed load: for claims that are about one caller, or about the most that a server gives. */
+/**
+ * Runs a closed load: for claims that are about one caller, or about the most that a server gives.
+ */
 export async function runClosedLoad(load: ClosedLoad): Promise<ClosedLoadResult> {
   const { clock, signal } = load;
   const response = new LatencyHistogram();
@@ -162,7 +166,10 @@ export async function runClosedLoad(load: ClosedLoad): Promise<ClosedLoadResult>
   return { response, requests: response.count, durationMs: clock.nowMs() - startedAtMs };
 }
 
-/** A short name for a failure: its code (an SQLSTATE, a system or a Forebay code), or else its class. */
+/**
+ * A short name for a failure: its code (an SQLSTATE, a system or a Forebay code), or else its
+ * class.
+ */
 export function failureKind(error: unknown): string {
   for (let depth = 0, at = error; depth < 4 && typeof at === "object" && at !== null; depth++) {
     const { code } = at as { readonly code?: unknown };

@@ -4,7 +4,7 @@ import type { LoopWatch } from "./machine.ts";
 
 /** What one arm took of this process. */
 export interface ArmLap {
-  readonly utilisation: number;
+  readonly utilisationRatio: number;
   readonly delayP99Ms: number;
   /** CPU time of this process, in milliseconds. */
   readonly clientCpuMs: number;
@@ -16,7 +16,7 @@ export const LOOP_BUSY_RATIO: number = 0.9;
 /** Gathers the laps of a scenario. */
 export class LoopLog {
   readonly #watch: LoopWatch;
-  #utilisation: number | undefined;
+  #utilisationRatio: number | undefined;
   #delayP99Ms: number | undefined;
 
   constructor(watch: LoopWatch) {
@@ -29,24 +29,27 @@ export class LoopLog {
   }
 
   /**
-   * Ends an arm. `effect` leaves it out of the conditions: for arms in which a busy event loop is what is to be shown, or
-   * that are closed loops meant to drive it to the limit.
+   * Ends an arm. `effect` leaves it out of the conditions: for arms in which a busy event loop is
+   * what is to be shown, or that are closed loops meant to drive it to the limit.
    */
   end(counts: "counts" | "effect" = "counts"): ArmLap {
     const lap = this.#watch.lap();
     if (counts === "counts") {
-      this.#utilisation = Math.max(this.#utilisation ?? 0, lap.utilisation);
+      this.#utilisationRatio = Math.max(this.#utilisationRatio ?? 0, lap.utilisationRatio);
       this.#delayP99Ms = Math.max(this.#delayP99Ms ?? 0, lap.delayP99Ms);
     }
     return lap;
   }
 
   /** Of the busiest arm that counts; undefined when none did. */
-  get utilisation(): number | undefined {
-    return this.#utilisation;
+  get utilisationRatio(): number | undefined {
+    return this.#utilisationRatio;
   }
 
-  /** The worst 99th percentile of the event loop's lateness over the arms that count; undefined when none did. */
+  /**
+   * The worst 99th percentile of the event loop's lateness over the arms that count; undefined when
+   * none did.
+   */
   get delayP99Ms(): number | undefined {
     return this.#delayP99Ms;
   }

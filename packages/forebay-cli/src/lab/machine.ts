@@ -1,5 +1,5 @@
-// The machine and this process: what they are, and how busy. Reads /proc where there is one; elsewhere the figures that need it
-// are left out, never guessed.
+// The machine and this process: what they are, and how busy. Reads /proc where there is one;
+// elsewhere the figures that need it are left out, never guessed.
 
 import { readdir, readFile } from "node:fs/promises";
 import { availableParallelism, cpus, loadavg, platform, release, totalmem } from "node:os";
@@ -54,7 +54,10 @@ export interface CpuReading {
   readonly serverMs: number | undefined;
 }
 
-/** Reads all that there is to read. `postmasterPid` is undefined for a server that is elsewhere or somebody else's. */
+/**
+ * Reads all that there is to read. `postmasterPid` is undefined for a server that is elsewhere or
+ * somebody else's.
+ */
 export async function readCpu(postmasterPid: number | undefined): Promise<CpuReading> {
   const { user, system } = process.cpuUsage();
   return {
@@ -64,7 +67,10 @@ export async function readCpu(postmasterPid: number | undefined): Promise<CpuRea
   };
 }
 
-/** Shares of the machine's CPU time between two readings that did not go to this process and the server. */
+/**
+ * Shares of the machine's CPU time between two readings that did not go to this process and the
+ * server.
+ */
 export interface CpuLost {
   /** What the host gave to others; undefined where the system does not tell. */
   readonly stealRatio: number | undefined;
@@ -90,8 +96,9 @@ export function cpuLost(before: CpuReading, after: CpuReading): CpuLost {
 const TICK_MS = 10;
 
 /**
- * CPU time in milliseconds of a process, of its children that have ended, and of those that live: of a PostgreSQL server when
- * `pid` is its main process. undefined where /proc does not tell. Steps of 10 ms for each process.
+ * CPU time in milliseconds of a process, of its children that have ended, and of those that live:
+ * of a PostgreSQL server when `pid` is its main process. undefined where /proc does not tell. Steps
+ * of 10 ms for each process.
  */
 export async function readTreeCpuMs(pid: number): Promise<number | undefined> {
   const parent = await readStat(pid);
@@ -136,8 +143,8 @@ export class LoopWatch {
   }
 
   /** What was seen since the start or the last call. */
-  lap(): { utilisation: number; delayP99Ms: number; clientCpuMs: number } {
-    const utilisation = performance.eventLoopUtilization(this.#begun).utilization;
+  lap(): { utilisationRatio: number; delayP99Ms: number; clientCpuMs: number } {
+    const utilisationRatio = performance.eventLoopUtilization(this.#begun).utilization;
     const cpu = process.cpuUsage(this.#cpu);
     // The monitor's own period of 1 ms is part of what it records.
     const delayP99Ms =
@@ -145,7 +152,7 @@ export class LoopWatch {
     this.#begun = performance.eventLoopUtilization();
     this.#cpu = process.cpuUsage();
     this.#delay.reset();
-    return { utilisation, delayP99Ms, clientCpuMs: (cpu.user + cpu.system) / 1000 };
+    return { utilisationRatio, delayP99Ms, clientCpuMs: (cpu.user + cpu.system) / 1000 };
   }
 
   stop(): void {

@@ -1,5 +1,5 @@
-// The pools that the arms of a scenario use, behind one face: Forebay's, and the model of database/sql's. Keeps track of what is open,
-// so that every way out of a run closes it.
+// The pools that the arms of a scenario use, behind one face: Forebay's, and the model of
+// database/sql's. Keeps track of what is open, so that every way out of a run closes it.
 
 import { type DB, openDB } from "forebay";
 import type { Connector, DriverConn } from "forebay/driver";
@@ -70,7 +70,10 @@ export class LabPools {
     return this.#watcher;
   }
 
-  /** A `DB` of its own, for arms that need more of it than a pool. The caller closes it, or `closeArms` does. */
+  /**
+   * A `DB` of its own, for arms that need more of it than a pool. The caller closes it, or
+   * `closeArms` does.
+   */
   openDb(options: ArmPoolOptions): DB {
     const db = this.#openDb(this.#nextName(), options);
     this.#open.add(db);
@@ -164,8 +167,8 @@ export class LabPools {
 }
 
 /**
- * Opens `count` connections at once and runs `sql` on each, so that what follows meets warm connections. The connections
- * are held until all are there.
+ * Opens `count` connections at once and runs `sql` on each, so that what follows meets warm
+ * connections. The connections are held until all are there.
  */
 export async function warmUp(
   pool: ArmPool,

@@ -1,5 +1,5 @@
-// Queueing theory: what the measured arms are predicted to show. Pure functions. Loads are in erlangs (requests in service
-// on average), times in any one unit.
+// Queueing theory: what the measured arms are predicted to show. Pure functions. Loads are in
+// erlangs (requests in service on average), times in any one unit.
 
 import type { LabRandom } from "./random.ts";
 
@@ -14,8 +14,9 @@ export interface LognormalShape {
 const Z_99 = 2.3263478740408408;
 
 /**
- * The lognormal distribution with the given median and 99th percentile: sigma = ln(p99 / p50) / 2.326,
- * mean = p50 e^(sigma^2 / 2), cv^2 = e^(sigma^2) - 1. Johnson, Kotz, Balakrishnan, Continuous Univariate Distributions 1 (1994), ch. 14.
+ * The lognormal distribution with the given median and 99th percentile: sigma = ln(p99 / p50) /
+ * 2.326, mean = p50 e^(sigma^2 / 2), cv^2 = e^(sigma^2) - 1. Johnson, Kotz, Balakrishnan,
+ * Continuous Univariate Distributions 1 (1994), ch. 14.
  */
 export function lognormalFrom(p50: number, p99: number): LognormalShape {
   const sigma = Math.log(p99 / p50) / Z_99;
@@ -23,9 +24,9 @@ export function lognormalFrom(p50: number, p99: number): LognormalShape {
 }
 
 /**
- * Erlang's loss formula B(c, a): the share of requests turned away by `servers` servers without a queue. By the
- * recursion B(n) = a B(n-1) / (n + a B(n-1)), which is stable. A. K. Erlang (1917); Cooper, Introduction to Queueing
- * Theory, 2nd ed. (1981), sec. 3.2 and 5.3.
+ * Erlang's loss formula B(c, a): the share of requests turned away by `servers` servers without a
+ * queue. By the recursion B(n) = a B(n-1) / (n + a B(n-1)), which is stable. A. K. Erlang (1917);
+ * Cooper, Introduction to Queueing Theory, 2nd ed. (1981), sec. 3.2 and 5.3.
  */
 export function erlangB(servers: number, load: number): number {
   let blocked = 1;
@@ -36,9 +37,10 @@ export function erlangB(servers: number, load: number): number {
 }
 
 /**
- * Erlang's delay formula C(c, a): the share of requests that must wait in M/M/c. 1 where the load is not below the number
- * of servers. C = B / (1 - rho (1 - B)), rho = a / c. Exact for Poisson arrivals and exponential service, and for
- * the share that waits, close for any service time. Erlang (1917); Cooper (1981), sec. 3.5.
+ * Erlang's delay formula C(c, a): the share of requests that must wait in M/M/c. 1 where the load
+ * is not below the number of servers. C = B / (1 - rho (1 - B)), rho = a / c. Exact for Poisson
+ * arrivals and exponential service, and for the share that waits, close for any service time.
+ * Erlang (1917); Cooper (1981), sec. 3.5.
  */
 export function erlangC(servers: number, load: number): number {
   if (load <= 0) return 0;
@@ -48,10 +50,10 @@ export function erlangC(servers: number, load: number): number {
 }
 
 /**
- * The mean wait in a queue with general arrivals and service, by Allen and Cunneen: that of M/M/c, times the mean of
- * the squared coefficients of variation of arrivals and of service. A. O. Allen, Probability, Statistics and Queueing Theory, 2nd ed.
- * (1990), sec. 5.3. Exact for M/G/1; usually within 10 to 20 per cent elsewhere. Infinity where the load is not below
- * the number of servers.
+ * The mean wait in a queue with general arrivals and service, by Allen and Cunneen: that of M/M/c,
+ * times the mean of the squared coefficients of variation of arrivals and of service. A. O. Allen,
+ * Probability, Statistics and Queueing Theory, 2nd ed. (1990), sec. 5.3. Exact for M/G/1; usually
+ * within 10 to 20 per cent elsewhere. Infinity where the load is not below the number of servers.
  */
 export function meanWait(
   servers: number,
@@ -66,8 +68,9 @@ export function meanWait(
 }
 
 /**
- * The wait that a share `quantile` of the requests does not exceed, taking the waits of those that wait as exponential:
- * exact for M/M/c, elsewhere as good as `meanWait`. 0 where fewer than that share wait at all.
+ * The wait that a share `quantile` of the requests does not exceed, taking the waits of those that
+ * wait as exponential: exact for M/M/c, elsewhere as good as `meanWait`. 0 where fewer than that
+ * share wait at all.
  */
 export function waitQuantile(
   servers: number,
@@ -81,7 +84,10 @@ export function waitQuantile(
   return meanOfWaiting * Math.log(waits / (1 - quantile));
 }
 
-/** The fewest servers with which at most a share `target` of the requests waits, by Erlang's delay formula. */
+/**
+ * The fewest servers with which at most a share `target` of the requests waits, by Erlang's delay
+ * formula.
+ */
 export function serversFor(load: number, target: number): number {
   let servers = Math.max(1, Math.floor(load) + 1);
   while (erlangC(servers, load) > target) servers++;
@@ -99,11 +105,11 @@ export interface FluidBurst {
 }
 
 /**
- * The backlog that a burst leaves: (rate - capacity) times its duration, and how long it takes to serve. Newell, Applications of
- * Queueing Theory, 2nd ed. (1982), ch. 2. Rates per unit of time.
+ * The backlog that a burst leaves: (rate - capacity) times its duration, and how long it takes to
+ * serve. Newell, Applications of Queueing Theory, 2nd ed. (1982), ch. 2. Rates per unit of time.
  */
-export function fluidBurst(arrivalRate: number, serviceRate: number, duration: number): FluidBurst {
-  const backlog = Math.max(0, (arrivalRate - serviceRate) * duration);
+export function fluidBurst(arrivalRate: number, serviceRate: number, burst: number): FluidBurst {
+  const backlog = Math.max(0, (arrivalRate - serviceRate) * burst);
   return { backlog, longestWait: backlog / serviceRate, drain: backlog / serviceRate };
 }
 
@@ -116,9 +122,10 @@ export interface IdealQueue {
 }
 
 /**
- * The waits of given requests in an ideal queue: first come first served, `servers` servers, no overhead. By the recursion
- * of Kiefer and Wolfowitz, "On the theory of queues with many servers", Trans. AMS 78 (1955), on the moments at which each server is next
- * free. `arrivals` must be in order. A wait below `negligible` counts as none.
+ * The waits of given requests in an ideal queue: first come first served, `servers` servers, no
+ * overhead. By the recursion of Kiefer and Wolfowitz, "On the theory of queues with many servers",
+ * Trans. AMS 78 (1955), on the moments at which each server is next free. `arrivals` must be in
+ * order. A wait below `negligible` counts as none.
  */
 export function idealQueue(
   servers: number,
@@ -144,8 +151,9 @@ export function idealQueue(
 }
 
 /**
- * The share of requests that waits in the long run in the ideal queue with Poisson arrivals, when the service times are like
- * the given ones: by simulation of `requests` requests, the first tenth left out. `meanGap` is the mean time between arrivals.
+ * The share of requests that waits in the long run in the ideal queue with Poisson arrivals, when
+ * the service times are like the given ones: by simulation of `requests` requests, the first tenth
+ * left out. `meanGap` is the mean time between arrivals.
  */
 export function longRunWaitedRatio(
   servers: number,
@@ -175,14 +183,18 @@ export interface UslFit {
   readonly sigma: number;
   /** Coherency. */
   readonly kappa: number;
-  /** The size beyond which throughput falls: sqrt((1 - sigma) / kappa); Infinity when kappa is 0. */
+  /**
+   * The size beyond which throughput falls: sqrt((1 - sigma) / kappa); Infinity when kappa is 0.
+   */
   readonly peak: number;
 }
 
 /**
- * Fits the Universal Scalability Law X(n) = g n / (1 + sigma (n - 1) + kappa n (n - 1)) to points [n, X], of which one must
- * have n = 1. By Gunther's own transformation, n / (X(n) / X(1)) - 1 = (sigma + kappa)(n - 1) + kappa (n - 1)^2, least squares through the
- * origin. N. J. Gunther, Guerrilla Capacity Planning (2007), ch. 5. Describes; do not extrapolate. sigma and kappa are at least 0.
+ * Fits the Universal Scalability Law X(n) = g n / (1 + sigma (n - 1) + kappa n (n - 1)) to points
+ * [n, X], of which one must have n = 1. By Gunther's own transformation, n / (X(n) / X(1)) - 1 =
+ * (sigma + kappa)(n - 1) + kappa (n - 1)^2, least squares through the origin. N. J. Gunther,
+ * Guerrilla Capacity Planning (2007), ch. 5. Describes; do not extrapolate. sigma and kappa are at
+ * least 0.
  */
 export function fitUsl(points: readonly (readonly [number, number])[]): UslFit | undefined {
   const single = points.find(([size]) => size === 1)?.[1];

@@ -1,4 +1,5 @@
-// Random numbers of the lab: seeded, so that two arms of a pair get the very same arrivals and the same work.
+// Random numbers of the lab: seeded, so that two arms of a pair get the very same arrivals and the
+// same work.
 
 /** A source of random numbers. */
 export interface LabRandom {
@@ -9,8 +10,8 @@ export interface LabRandom {
 /**
  * Random numbers that repeat for the same seed on every machine.
  *
- * The generator is sfc32 (Chris Doty-Humphrey, PractRand, public domain): 128 bits of state and no known weakness at
- * the few million draws that a simulation takes. `seed` is taken modulo 2^32.
+ * The generator is sfc32 (Chris Doty-Humphrey, PractRand, public domain): 128 bits of state and no
+ * known weakness at the few million draws that a simulation takes. `seed` is taken modulo 2^32.
  */
 export function seededLabRandom(seed: number): LabRandom {
   let a = 0;

@@ -1,4 +1,5 @@
-// One run of the lab: reads the server, calibrates, runs the chosen scenarios in order, and leaves nothing behind.
+// One run of the lab: reads the server, calibrates, runs the chosen scenarios in order, and leaves
+// nothing behind.
 
 import { setMaxListeners } from "node:events";
 import { calibrate } from "./calibration.ts";
@@ -65,16 +66,16 @@ export interface RunOptions {
   readonly onProgress: (progress: LabProgress) => void;
 }
 
-const CALIBRATION_SECONDS = { full: 3, quick: 1.5 } as const;
+const CALIBRATION_MS = { full: 3000, quick: 1500 } as const;
 const SEED = 20_260_101;
 
 /**
- * Runs scenarios. When `signal` is aborted it stops promptly, drops what it made on the server, and resolves with what there is,
- * marked `partial`. Rejects when the server cannot be used, or a scenario fails for another reason than the abort; also then nothing is
- * left on the server.
+ * Runs scenarios. When `signal` is aborted it stops promptly, drops what it made on the server, and
+ * resolves with what there is, marked `partial`. Rejects when the server cannot be used, or a
+ * scenario fails for another reason than the abort; also then nothing is left on the server.
  */
 export async function runScenarios(options: RunOptions): Promise<LabReport> {
-  const startedAt = new Date().toISOString();
+  const startedAt = labClock.date().toISOString();
   const beganAtMs = labClock.nowMs();
   const machine = describeMachine();
   const pools = new LabPools(options.server.url, seededLabRandom(SEED + 1));
@@ -125,18 +126,18 @@ class Run {
   readonly #pools: LabPools;
   readonly #watch: LoopWatch;
   readonly #reports: ScenarioReport[];
-  readonly #totalSeconds: number;
+  readonly #totalMs: number;
   #schema: string | undefined;
-  #doneSeconds = 0;
+  #doneMs = 0;
 
   constructor(options: RunOptions, pools: LabPools, watch: LoopWatch, reports: ScenarioReport[]) {
     this.#options = options;
     this.#pools = pools;
     this.#watch = watch;
     this.#reports = reports;
-    const { full, quick } = CALIBRATION_SECONDS;
-    this.#totalSeconds = options.scenarios.reduce<number>(
-      (total, scenario) => total + this.#secondsOf(scenario),
+    const { full, quick } = CALIBRATION_MS;
+    this.#totalMs = options.scenarios.reduce<number>(
+      (total, scenario) => total + this.#expectedMsOf(scenario),
       options.quick ? quick : full,
     );
   }
@@ -157,15 +158,15 @@ class Run {
       schema: this.#schema,
       pools: this.#pools,
     };
-    const calibrationSeconds = quick ? CALIBRATION_SECONDS.quick : CALIBRATION_SECONDS.full;
+    const calibrationMs = quick ? CALIBRATION_MS.quick : CALIBRATION_MS.full;
     this.#options.onProgress({ scenario: 0, arm: "calibration", fraction: 0, note: "" });
     const loop = new LoopLog(this.#watch);
     const calibration = await calibrate({ ...base, loop, step: () => undefined });
     this.calibration = calibration;
-    this.#doneSeconds += calibrationSeconds;
+    this.#doneMs += calibrationMs;
     for (const scenario of scenarios) {
       await this.#runOne(scenario, base, calibration);
-      this.#doneSeconds += this.#secondsOf(scenario);
+      this.#doneMs += this.#expectedMsOf(scenario);
     }
   }
 
@@ -218,22 +219,25 @@ class Run {
     }
   }
 
-  #secondsOf(scenario: Scenario): number {
-    return this.#options.quick ? scenario.quickSeconds : scenario.seconds;
+  #expectedMsOf(scenario: Scenario): number {
+    return this.#options.quick ? scenario.expectedQuickMs : scenario.expectedMs;
   }
 
   #stepper(scenario: Scenario): ScenarioContext["step"] {
-    let done = 0;
-    const most = this.#secondsOf(scenario);
-    return (arm, seconds, note = "") => {
-      const fraction = (this.#doneSeconds + Math.min(done, most)) / this.#totalSeconds;
+    let doneMs = 0;
+    const mostMs = this.#expectedMsOf(scenario);
+    return (arm, expectedMs, note = "") => {
+      const fraction = (this.#doneMs + Math.min(doneMs, mostMs)) / this.#totalMs;
       this.#options.onProgress({ scenario: scenario.id, arm, fraction, note });
-      done += seconds;
+      doneMs += expectedMs;
     };
   }
 }
 
-/** The least share of CPU time that is worth a word: given to others by the host, taken by other programs. */
+/**
+ * The least share of CPU time that is worth a word: given to others by the host, taken by other
+ * programs.
+ */
 const STEAL_LIMIT_RATIO = 0.01;
 const OTHERS_LIMIT_RATIO = 0.1;
 
@@ -247,8 +251,10 @@ function conditionsOf({ loop, calibration, cpuBefore }: RunSoFar, cpuNow: CpuRea
   const { stealRatio, othersRatio } = cpuLost(cpuBefore, cpuNow);
   const { sameArmRatio } = calibration;
   const warnings: string[] = [];
-  if (loop.utilisation !== undefined && loop.utilisation > LOOP_BUSY_RATIO) {
-    warnings.push(`this process's event loop was busy ${percent(loop.utilisation)} of the time.`);
+  if (loop.utilisationRatio !== undefined && loop.utilisationRatio > LOOP_BUSY_RATIO) {
+    warnings.push(
+      `this process's event loop was busy ${percent(loop.utilisationRatio)} of the time.`,
+    );
   }
   if (othersRatio !== undefined && othersRatio > OTHERS_LIMIT_RATIO) {
     warnings.push(`other programs took ${percent(othersRatio)} of the machine's CPU time.`);
@@ -260,7 +266,9 @@ function conditionsOf({ loop, calibration, cpuBefore }: RunSoFar, cpuNow: CpuRea
     warnings.push(`two identical arms differed by a factor of ${withInterval(sameArmRatio)}.`);
   }
   return {
-    ...(loop.utilisation === undefined ? {} : { eventLoopUtilisationRatio: loop.utilisation }),
+    ...(loop.utilisationRatio === undefined
+      ? {}
+      : { eventLoopUtilisationRatio: loop.utilisationRatio }),
     ...(loop.delayP99Ms === undefined ? {} : { eventLoopDelayP99Ms: loop.delayP99Ms }),
     ...(stealRatio === undefined ? {} : { stealRatio }),
     ...(othersRatio === undefined ? {} : { othersRatio }),

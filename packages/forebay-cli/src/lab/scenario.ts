@@ -1,5 +1,5 @@
-// What a scenario is and what it reports. Types only. A report is data that survives JSON: no functions, no Infinity or NaN where a
-// reader would compute with it.
+// What a scenario is and what it reports. Types only. A report is data that survives JSON: no
+// functions, no Infinity or NaN where a reader would compute with it.
 
 import type { LabClock } from "./clock.ts";
 import type { Estimate } from "./compare.ts";
@@ -56,7 +56,10 @@ export interface Prediction {
 /** The part that an arm plays in the experiment. */
 export type ArmRole = "baseline" | "change" | "negative control" | "variant";
 
-/** One way of doing the work, with what it was set to and what it gave. Names of measures end in their unit. */
+/**
+ * One way of doing the work, with what it was set to and what it gave. Names of measures end in
+ * their unit.
+ */
 export interface Arm {
   readonly name: string;
   readonly role: ArmRole;
@@ -113,15 +116,18 @@ export type Plot = LinePlot | BarPlot;
 /** How the machine and this process were while a scenario ran. */
 export interface Conditions {
   /**
-   * Share of time in which the event loop was busy, in the busiest of the arms for which that is not itself the effect; absent
-   * where it is in all.
+   * Share of time in which the event loop was busy, in the busiest of the arms for which that is
+   * not itself the effect; absent where it is in all.
    */
   readonly eventLoopUtilisationRatio?: number;
   /** 99th percentile of how late the event loop was, in milliseconds. Absent likewise. */
   readonly eventLoopDelayP99Ms?: number;
   /** Share of CPU time that the host gave to others; absent where the system does not tell. */
   readonly stealRatio?: number;
-  /** Share of CPU time that went neither to this process nor to the server; absent where that is not known. */
+  /**
+   * Share of CPU time that went neither to this process nor to the server; absent where that is not
+   * known.
+   */
   readonly othersRatio?: number;
   /** What limits the trust in the figures. */
   readonly warnings: readonly string[];
@@ -164,7 +170,10 @@ export interface ScenarioReport {
 export interface LabServer {
   /** A connection URL. It never appears in a report. */
   readonly url: string;
-  /** `embedded` for one that was started for the lab and may be driven to its limits; `given` for anyone else's. */
+  /**
+   * `embedded` for one that was started for the lab and may be driven to its limits; `given` for
+   * anyone else's.
+   */
   readonly kind: "embedded" | "given";
   /** For the reader, without secrets. */
   readonly description: string;
@@ -192,7 +201,10 @@ export interface ServerFacts {
   /** How the budget came about, for the reader. */
   readonly budgetNote: string;
   readonly isTls: boolean;
-  /** The authentication method as the server names it, such as `scram-sha-256`; empty where it does not tell. */
+  /**
+   * The authentication method as the server names it, such as `scram-sha-256`; empty where it does
+   * not tell.
+   */
   readonly authentication: string;
   /** Whether a commit waits for the disk: `fsync` and `synchronous_commit` both on. */
   readonly isDurable: boolean;
@@ -205,7 +217,9 @@ export interface Calibration {
   /** One row by key, prepared, one caller. */
   readonly queryP50Ms: number;
   readonly queryP99Ms: number;
-  /** A connection from nothing to ready, with TLS and authentication as the server asks for them. */
+  /**
+   * A connection from nothing to ready, with TLS and authentication as the server asks for them.
+   */
   readonly connectP50Ms: number;
   readonly connectP99Ms: number;
   /** One inserted row, committed by itself. */
@@ -232,11 +246,11 @@ export interface ScenarioContext {
   readonly schema: string;
   readonly pools: LabPools;
   readonly loop: LoopLog;
-  /** Says what begins now; `seconds` is how long it is expected to take. */
-  step(arm: string, seconds: number, note?: string): void;
+  /** Says what begins now; `expectedMs` is how long it is expected to take. */
+  step(arm: string, expectedMs: number, note?: string): void;
   /**
-   * Gives the judge, once all arms have run. It leaves fine comparisons (thresholds near 1) undecided when the machine was too busy
-   * or two identical arms differed.
+   * Gives the judge, once all arms have run. It leaves fine comparisons (thresholds near 1)
+   * undecided when the machine was too busy or two identical arms differed.
    */
   judge(): Promise<Judge>;
 }
@@ -253,8 +267,8 @@ export interface Scenario {
   readonly title: string;
   /** What it needs, for the list. */
   readonly needs: string;
-  /** How long it takes, in seconds: by default, and when quick. */
-  readonly seconds: number;
-  readonly quickSeconds: number;
+  /** How long it takes by default, and when quick. */
+  readonly expectedMs: number;
+  readonly expectedQuickMs: number;
   run(context: ScenarioContext): Promise<Findings>;
 }

@@ -1,4 +1,5 @@
-// The lab's own schema: made at the start, dropped on every way out, so that nothing of the lab stays on the server.
+// The lab's own schema: made at the start, dropped on every way out, so that nothing of the lab
+// stays on the server.
 
 import { randomBytes } from "node:crypto";
 import type { DB } from "forebay";
@@ -75,7 +76,10 @@ export async function readFacts(watcher: DB, server: LabServer): Promise<ServerF
   };
 }
 
-/** `system_user` is `method:identity`, from PostgreSQL 16 on; empty before, and where the server trusts anyone. */
+/**
+ * `system_user` is `method:identity`, from PostgreSQL 16 on; empty before, and where the server
+ * trusts anyone.
+ */
 async function readAuthentication(watcher: DB, version: string): Promise<string> {
   if (Number.parseInt(version, 10) < 16) return "";
   const { rows } = await watcher.query<{ who: string | null }>("SELECT system_user AS who");

@@ -1,4 +1,5 @@
-// From an estimate and a threshold to pass, fail or inconclusive, and from checks to the verdict of a scenario.
+// From an estimate and a threshold to pass, fail or inconclusive, and from checks to the verdict of
+// a scenario.
 
 import type { Estimate } from "./compare.ts";
 import type { Check, CheckVerdict } from "./scenario.ts";
@@ -17,11 +18,16 @@ export interface Question {
   /** Of the value, for display: `ms`, `%`, `x` for a ratio, or nothing for a number of things. */
   readonly unit?: string;
   readonly note?: string;
-  /** Why the figure cannot be trusted in this run, if it cannot: the check is then inconclusive whatever it shows. */
+  /**
+   * Why the figure cannot be trusted in this run, if it cannot: the check is then inconclusive
+   * whatever it shows.
+   */
   readonly voidedBy?: string | undefined;
 }
 
-/** Judges one question: pass or fail only when the whole interval lies on one side of the threshold. */
+/**
+ * Judges one question: pass or fail only when the whole interval lies on one side of the threshold.
+ */
 export function judge(question: Question): Check {
   const { estimate, threshold, voidedBy } = question;
   const verdict = voidedBy === undefined ? compare(estimate, bounds(threshold)) : "inconclusive";
@@ -40,7 +46,10 @@ export function judge(question: Question): Check {
   };
 }
 
-/** The verdict of several checks: one failure fails all, and one without an answer leaves all without. None: inconclusive. */
+/**
+ * The verdict of several checks: one failure fails all, and one without an answer leaves all
+ * without. None: inconclusive.
+ */
 export function verdictOf(checks: readonly Check[]): CheckVerdict {
   if (checks.some((check) => check.verdict === "fail")) return "fail";
   if (checks.length === 0 || checks.some((check) => check.verdict === "inconclusive")) {

@@ -1,4 +1,5 @@
-// Looks at the server while an arm runs: how many backends an arm has, through the watcher's own connection.
+// Looks at the server while an arm runs: how many backends an arm has, through the watcher's own
+// connection.
 
 import type { DB } from "forebay";
 import { type LabClock, pause } from "./clock.ts";
@@ -16,14 +17,17 @@ export interface BackendWatch {
 }
 
 /**
- * Counts the backends of an arm every `everyMs` until `until` is settled. Never rejects because of `until`;
- * rejects when the server cannot be asked.
+ * Counts the backends of an arm every `everyMs` until `until` is settled. Never rejects because of
+ * `until`; rejects when the server cannot be asked.
  */
 export async function watchBackends(
   watcher: DB,
   clock: LabClock,
   options: {
-    /** Whose backends; undefined for all but the watcher's, also those that have not told their name yet. */
+    /**
+     * Whose backends; undefined for all but the watcher's, also those that have not told their name
+     * yet.
+     */
     readonly applicationName: string | undefined;
     readonly everyMs: number;
   },

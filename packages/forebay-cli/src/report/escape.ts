@@ -6,8 +6,8 @@ export interface Markup {
 }
 
 /**
- * The text with everything that has a meaning in HTML, also in attributes, written out. A number and its unit stay on one
- * line.
+ * The text with everything that has a meaning in HTML, also in attributes, written out. A number
+ * and its unit stay on one line.
  */
 export function escape(text: string): string {
   return text
@@ -19,7 +19,10 @@ export function escape(text: string): string {
     .replaceAll(/(\d) (?=(?:%|ms|µs|s|min|MB|GiB|times)(?!\w))/g, "$1&nbsp;");
 }
 
-/** What may be put into a template: text and numbers are escaped, markup is not, lists are joined, nothing is left out. */
+/**
+ * What may be put into a template: text and numbers are escaped, markup is not, lists are joined,
+ * nothing is left out.
+ */
 export type Part = string | number | Markup | readonly Part[] | undefined;
 
 /** A template of markup. What is put in is escaped unless it is markup itself. */

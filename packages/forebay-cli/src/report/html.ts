@@ -1,4 +1,5 @@
-// The report as one page: no script, and nothing from elsewhere. The head of it is here; a scenario's part is in section.ts.
+// The report as one page: no script, and nothing from elsewhere. The head of it is here; a
+// scenario's part is in section.ts.
 
 import type { LabReport, ScenarioReport } from "../lab/index.ts";
 import { duration, figure, withInterval } from "../lab/words.ts";
@@ -33,18 +34,18 @@ ${footer()}
 
 function header(report: LabReport): Markup {
   const day = report.startedAt.replace("T", " ").replace(/\..*$/, " UTC");
+  const took = `${report.isQuick ? "quick run, " : ""}${duration(report.durationMs)}`;
   return html`<header>
 <h1>Forebay lab report</h1>
-<p class="soft">${day} · ${report.server.description} · ${report.isQuick ? "quick run, " : ""}${duration(
-    report.durationMs,
-  )}</p>
+<p class="soft">${day} · ${report.server.description} · ${took}</p>
 ${
   report.partial
-    ? html`<p class="alert">The run was stopped before its end. What is marked unfinished was not judged.</p>`
+    ? html`<p class="alert">The run was stopped before its end. What is marked unfinished was not
+judged.</p>`
     : undefined
 }
-<p>Each scenario of the pool tuning guide, before and after, on a real server. Two questions are answered for each: does the
-guide's claim hold here, and does Forebay do its part?</p>
+<p>Each scenario of the pool tuning guide, before and after, on a real server. Two questions are
+answered for each: does the guide's claim hold here, and does Forebay do its part?</p>
 </header>`;
 }
 
@@ -98,14 +99,19 @@ function surroundings(report: LabReport): Markup {
   }
   const shown = facts.filter(([, value]) => value !== undefined);
   return html`<h3>Where it was measured</h3>
-<dl class="facts">${shown.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-<p class="soft">${server.budgetNote} Client and server shared the machine's processors unless the server is elsewhere: compare
-within this report only.</p>`;
+<dl class="facts">${shown.map(factItem)}</dl>
+<p class="soft">${server.budgetNote} Client and server shared the machine's processors unless the
+server is elsewhere: compare within this report only.</p>`;
+}
+
+function factItem([name, value]: readonly [string, Part]): Markup {
+  return html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
 }
 
 function footer(): Markup {
-  return html`<p class="soft">A check passes, or fails, only when its whole 95 % interval lies on one side of the threshold;
-otherwise it is inconclusive. Intervals are bootstrapped over turns that alternate A B B A. Latency of open loads counts from
-when a request was due, not from when it was sent. Checks near 1 are left undecided when the machine was too busy, or when
-two identical arms differed by more than a tenth.</p>`;
+  return html`<p class="soft">A check passes, or fails, only when its whole 95 % interval lies on one
+side of the threshold; otherwise it is inconclusive. Intervals are bootstrapped over turns that
+alternate A B B A. Latency of open loads counts from when a request was due, not from when it was
+sent. Checks near 1 are left undecided when the machine was too busy, or when two identical arms
+differed by more than a tenth.</p>`;
 }

@@ -1,4 +1,5 @@
-// Names of settings and measures for people, and their values: the names end in their unit, which decides how a value is shown.
+// Names of settings and measures for people, and their values: the names end in their unit, which
+// decides how a value is shown.
 
 import { figure } from "../lab/words.ts";
 

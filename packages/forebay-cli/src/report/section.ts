@@ -28,7 +28,8 @@ export function scenarioAnchor(scenario: ScenarioReport): string {
 export function renderScenario(scenario: ScenarioReport): Markup {
   if (scenario.partial) {
     return html`<section class="scenario" id="${scenarioAnchor(scenario)}">
-<h2>${scenario.id}. ${scenario.title}</h2><p class="alert">Unfinished: ${scenario.headline}</p></section>`;
+<h2>${scenario.id}. ${scenario.title}</h2>
+<p class="alert">Unfinished: ${scenario.headline}</p></section>`;
   }
   return html`<section class="scenario" id="${scenarioAnchor(scenario)}">
 <h2>${scenario.id}. ${scenario.title}</h2>
@@ -51,7 +52,8 @@ ${conditionsLine(scenario)}
 function warnings(scenario: ScenarioReport): Markup | undefined {
   const { warnings } = scenario.conditions;
   if (warnings.length === 0) return undefined;
-  return html`<p class="alert">Fine comparisons are left undecided: ${warnings.join(" Also, ")}</p>`;
+  const all = warnings.join(" Also, ");
+  return html`<p class="alert">Fine comparisons are left undecided: ${all}</p>`;
 }
 
 function claimPart(scenario: ScenarioReport): Markup {
@@ -71,7 +73,8 @@ function forebayPart(scenario: ScenarioReport): Markup {
   const { forebay } = scenario;
   return html`<h3>What Forebay does ${pill(forebay.verdict)}</h3>
 <p>${forebay.why}</p>
-<table class="stacked"><thead><tr><th></th><th>Check</th><th>Value (95 % interval)</th><th>Threshold</th></tr></thead>
+<table class="stacked">
+<thead><tr><th></th><th>Check</th><th>Value (95 % interval)</th><th>Threshold</th></tr></thead>
 <tbody>${forebay.checks.map(checkRow)}</tbody></table>`;
 }
 
@@ -150,7 +153,8 @@ function conditionsLine(scenario: ScenarioReport): Markup {
     `Took ${duration(scenario.durationMs)}.`,
     busy === undefined || late === undefined
       ? "All arms drive this process to its limit by intent, so its event loop is not judged."
-      : `In the arms that count, the event loop was busy at most ${percent(busy)} of the time, and late by p99 ${duration(late)}.`,
+      : `In the arms that count, the event loop was busy at most ${percent(busy)} of the time, ` +
+        `and late by p99 ${duration(late)}.`,
   ];
   if (conditions.othersRatio !== undefined) {
     said.push(`Other programs took ${percent(conditions.othersRatio)} of the CPU time.`);

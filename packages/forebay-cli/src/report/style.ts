@@ -1,17 +1,20 @@
-// The report's style sheet. No font, picture or script from elsewhere; light and dark by the reader's preference.
+// The report's style sheet. No font, picture or script from elsewhere; light and dark by the
+// reader's preference.
 
 /** The style sheet, as text. */
 export const STYLE: string = `
 :root {
   color-scheme: light dark;
-  --bg: #fbfaf7; --card: #ffffff; --text: #1d2329; --soft: #5a6570; --line: #dfe2e0; --code: #f1f2ee;
+  --bg: #fbfaf7; --card: #ffffff; --text: #1d2329; --soft: #5a6570; --line: #dfe2e0;
+  --code: #f1f2ee;
   --good: #1a7a45; --good-bg: #e0f2e6; --bad: #b3261e; --bad-bg: #fbe4e1;
   --odd: #8a5a00; --odd-bg: #fcefd2; --none: #4d5966; --none-bg: #e9ecee;
   --s1: #0b6e8f; --s2: #c2571a; --s3: #6a4fb3; --s4: #3e7d32;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --bg: #14181b; --card: #1c2226; --text: #e6e9ea; --soft: #9aa7b0; --line: #333c42; --code: #252d32;
+    --bg: #14181b; --card: #1c2226; --text: #e6e9ea; --soft: #9aa7b0; --line: #333c42;
+    --code: #252d32;
     --good: #6fd39a; --good-bg: #163524; --bad: #ff9a8f; --bad-bg: #45201d;
     --odd: #f0c268; --odd-bg: #40310f; --none: #b4c0c8; --none-bg: #2d363c;
     --s1: #59c1e3; --s2: #f09a5e; --s3: #b49cf2; --s4: #8fcf7d;
@@ -46,18 +49,23 @@ section.scenario {
 .pill.inconclusive, .pill.plain { color: var(--none); background: var(--none-bg); }
 .summary { display: grid; gap: .8rem; margin: 1.2rem 0; padding: 0; list-style: none; }
 .summary li {
-  background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .9rem 1.1rem;
+  background: var(--card); border: 1px solid var(--line); border-radius: 10px;
+  padding: .9rem 1.1rem;
 }
 .summary a { font-weight: 600; text-decoration: none; }
 .summary a:hover { text-decoration: underline; }
-.verdicts { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; margin: .3rem 0; font-size: .93rem; }
+.verdicts { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; margin: .3rem 0;
+  font-size: .93rem; }
 dl.facts {
-  display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: .7rem 1.4rem; margin: .6rem 0;
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr));
+  gap: .7rem 1.4rem; margin: .6rem 0;
 }
 dl.facts div { min-width: 0; }
 dl.facts dt { color: var(--soft); font-size: .82rem; }
 dl.facts dd { margin: 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
-.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); gap: 1.6rem; margin: .8rem 0; }
+.plots { display: grid;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); gap: 1.6rem;
+  margin: .8rem 0; }
 figure { margin: 0; min-width: 0; }
 figure svg { display: block; width: 100%; max-width: 34rem; height: auto; }
 figcaption { margin-top: .35rem; max-width: 34rem; }
@@ -74,12 +82,14 @@ svg .dot.s3 { fill: var(--s3); } svg .dot.s4 { fill: var(--s4); }
 svg .bar { fill: var(--s3); }
 svg .bar.role-baseline { fill: var(--s2); } svg .bar.role-change { fill: var(--s1); }
 svg .bar.role-negative-control { fill: var(--soft); }
-.legend { list-style: none; display: flex; flex-wrap: wrap; gap: .15rem 1rem; margin: .2rem 0 0; padding: 0; font-size: .85rem; }
+.legend { list-style: none; display: flex; flex-wrap: wrap; gap: .15rem 1rem;
+  margin: .2rem 0 0; padding: 0; font-size: .85rem; }
 .legend li { display: flex; align-items: center; gap: .4rem; }
 figure svg.key { width: 26px; height: 12px; flex: none; }
 .scroll { overflow-x: auto; margin: .5rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-th, td { text-align: left; vertical-align: top; padding: .45rem .7rem .45rem 0; border-bottom: 1px solid var(--line); }
+th, td { text-align: left; vertical-align: top; padding: .45rem .7rem .45rem 0;
+  border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; font-size: .82rem; }
 td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 table.wide { width: auto; }
@@ -88,19 +98,22 @@ table.wide td.number, table.wide th.number { text-align: right; }
 table.wide td:first-child { white-space: normal; min-width: 15rem; }
 td .note { display: block; margin-top: .15rem; }
 pre {
-  background: var(--code); border-radius: 8px; padding: .8rem 1rem; overflow-x: auto; margin: .5rem 0;
+  background: var(--code); border-radius: 8px; padding: .8rem 1rem; overflow-x: auto;
+  margin: .5rem 0;
   font: .88rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace;
 }
 code { font: .9em ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 details { margin: .6rem 0; }
 summary { cursor: pointer; font-weight: 600; }
-.alert { background: var(--odd-bg); color: var(--odd); border-radius: 8px; padding: .6rem .9rem; margin: .8rem 0; }
+.alert { background: var(--odd-bg); color: var(--odd); border-radius: 8px;
+  padding: .6rem .9rem; margin: .8rem 0; }
 ul.caveats { padding-left: 1.1rem; margin: .4rem 0; max-width: 48rem; }
 ul.caveats li { margin: .3rem 0; }
 @media (max-width: 40rem) {
   main { padding: 1rem .8rem 3rem; }
   section.scenario { padding: 1rem .9rem 1.2rem; border-radius: 8px; }
-  table.stacked thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  table.stacked thead { position: absolute; width: 1px; height: 1px; overflow: hidden;
+  clip-path: inset(50%); }
   table.stacked tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
   table.stacked td { display: block; border: 0; padding: .1rem 0; white-space: normal; }
   table.stacked td[data-label]::before { content: attr(data-label) ": "; color: var(--soft); }

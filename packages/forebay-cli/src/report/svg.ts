@@ -1,5 +1,6 @@
-// Pictures: plots from data to SVG, without a script. Colours come from the page's style sheet, so that they follow its light or
-// dark scheme; lines differ by dashes as well, for those who cannot tell the colours.
+// Pictures: plots from data to SVG, without a script. Colours come from the page's style sheet, so
+// that they follow its light or dark scheme; lines differ by dashes as well, for those who cannot
+// tell the colours.
 
 import { scaleLinear, scaleLog } from "d3-scale";
 import { curveStepAfter, line } from "d3-shape";
@@ -44,7 +45,10 @@ function linePicture(plot: LinePlot): Markup {
   )}${gridX(x, plot.x)}${axisLabels(plot)}${shapes}</svg>`;
 }
 
-/** The scale of percentiles: 1 / (1 - p) on a logarithmic scale, so that 90, 99 and 99.9 are equally far apart. */
+/**
+ * The scale of percentiles: 1 / (1 - p) on a logarithmic scale, so that 90, 99 and 99.9 are equally
+ * far apart.
+ */
 function percentilePosition(percentile: number): number {
   return -Math.log10(Math.max(1 - percentile / 100, 1e-6));
 }

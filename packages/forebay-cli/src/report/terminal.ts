@@ -1,4 +1,5 @@
-// The report for a terminal: a table of verdicts, and under it the checks. Plain text, so that it can be piped.
+// The report for a terminal: a table of verdicts, and under it the checks. Plain text, so that it
+// can be piped.
 
 import Table from "cli-table3";
 import type { Check, CheckVerdict, ClaimVerdict, LabReport, ScenarioReport } from "../lab/index.ts";
@@ -23,14 +24,14 @@ export function renderTerminal(report: LabReport, columns: number): string {
   const measured =
     calibration === undefined
       ? ""
-      : ` A query takes ${duration(calibration.queryP50Ms)}, a new connection ${duration(calibration.connectP50Ms)}.`;
+      : ` A query takes ${duration(calibration.queryP50Ms)}, a new connection ` +
+        `${duration(calibration.connectP50Ms)}.`;
   const partial = report.partial
     ? " Stopped before the end: what is unfinished was not judged."
     : "";
   const quick = report.isQuick ? "quick run of " : "";
-  lines.push(
-    `${report.server.description}; ${quick}${duration(report.durationMs)}.${measured}${partial}`,
-  );
+  const about = `${report.server.description}; ${quick}${duration(report.durationMs)}.`;
+  lines.push(wrapped(`${about}${measured}${partial}`, width));
   return `${lines.join("\n\n")}\n`;
 }
 
@@ -50,12 +51,25 @@ function summary(report: LabReport, width: number): string {
 
 function checks(scenario: ScenarioReport, width: number): string {
   const title = `Scenario ${scenario.id}: ${scenario.title}`;
-  if (scenario.forebay.checks.length === 0) return `${title}\n${scenario.forebay.why}`;
+  if (scenario.forebay.checks.length === 0)
+    return `${title}\n${wrapped(scenario.forebay.why, width)}`;
   const table = makeTable(["Forebay", "value", "threshold", "check"], [16, 22, 14], width);
   for (const check of scenario.forebay.checks) {
     table.push([MARKS[check.verdict], valueOf(check), check.threshold, check.name]);
   }
   return `${title}\n${table.toString()}`;
+}
+
+function wrapped(text: string, width: number): string {
+  const rows: string[] = [];
+  let row = "";
+  for (const word of text.split(" ")) {
+    if (row !== "" && row.length + 1 + word.length > width) {
+      rows.push(row);
+      row = word;
+    } else row = row === "" ? word : `${row} ${word}`;
+  }
+  return [...rows, row].join("\n");
 }
 
 function valueOf(check: Check): string {

@@ -72,6 +72,7 @@ export function findBinaries(
  */
 export function stageBinaries(root: string, into: string, readers: "self" | "everyone"): void {
   const native = path.join(root, "native");
+  makeFolder(into);
   for (const folder of ["bin", "lib", "share"]) {
     const from = path.join(native, folder);
     if (fs.existsSync(from)) stageFolder(from, path.join(into, folder), readers);
@@ -79,9 +80,14 @@ export function stageBinaries(root: string, into: string, readers: "self" | "eve
   makeLinks(native, into);
 }
 
+/** Whatever the process's mask of modes leaves of them. */
+function makeFolder(folder: string): void {
+  fs.mkdirSync(folder);
+  fs.chmodSync(folder, 0o755);
+}
+
 function stageFolder(from: string, to: string, readers: "self" | "everyone"): void {
-  fs.mkdirSync(to, { recursive: true });
-  fs.chmodSync(to, 0o755);
+  makeFolder(to);
   for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
     const source = path.join(from, entry.name);
     const target = path.join(to, entry.name);

@@ -74,9 +74,9 @@ export async function startEmbedded(
     options.onProgress?.(`preparing PostgreSQL ${binaries.version}`);
     const password = await prepare(context, binaries.root);
     options.onProgress?.(`starting PostgreSQL ${binaries.version}`);
-    const { running, port } = await startOnFreePort(context, choosePort);
+    const started = await startOnFreePort(context, choosePort);
     custodian.unref();
-    return describe(context, { version: binaries.version, password, port, pid: running.pid });
+    return describe(context, { ...started, version: binaries.version, password });
   } catch (error) {
     await custodian.close();
     signal?.throwIfAborted();
@@ -160,10 +160,17 @@ async function initialize(context: Context): Promise<void> {
   if (code !== 0) throw startFailed("PostgreSQL's initdb failed", log);
 }
 
+/** A server that has started. */
+interface Started {
+  readonly running: Running;
+  readonly port: number;
+  readonly log: string;
+}
+
 async function startOnFreePort(
   context: Context,
   choosePort: () => Promise<number>,
-): Promise<{ running: Running; port: number }> {
+): Promise<Started> {
   const { custodian, layout, options } = context;
   for (let attempt = 1; ; attempt++) {
     const port = await choosePort();
@@ -177,7 +184,7 @@ async function startOnFreePort(
       `port=${port}`,
     ]);
     const state = await untilReady(running, layout.data, options.signal);
-    if (state === "ready") return { running, port };
+    if (state === "ready") return { running, port, log };
     if (attempt < PORT_ATTEMPTS && /Address already in use/.test(readLog(log))) continue;
     throw startFailed(
       state === "ended" ? "PostgreSQL ended at once" : "PostgreSQL did not become ready",
@@ -281,9 +288,18 @@ function quoted(value: string): string {
 
 function describe(
   { custodian, layout }: Context,
-  about: { version: string; password: string; port: number; pid: number },
+  about: Started & { readonly version: string; readonly password: string },
 ): EmbeddedServer {
-  const { version, password, port, pid } = about;
+  const { version, password, port, running } = about;
+  let isStopped = false;
+  const stop = async (): Promise<void> => {
+    isStopped = true;
+    await custodian.close();
+  };
+  const lost = new AbortController();
+  void running.ended.then(() => {
+    if (!isStopped) lost.abort(hasEnded(about.log));
+  });
   const trust = `sslmode=verify-full&sslrootcert=${encodeURIComponent(layout.authorityFile)}`;
   return {
     kind: "embedded",
@@ -296,8 +312,9 @@ function describe(
     port,
     user: USER,
     password,
-    pid,
-    stop: () => custodian.close(),
+    pid: running.pid,
+    lost: lost.signal,
+    stop,
   };
 }
 
@@ -319,6 +336,14 @@ function startFailed(what: string, log: string): CliError {
     "SERVER_START_FAILED",
     `${what}: ${reasonIn(log)}`,
     "Mend that, or use a server of your own with --dsn or DATABASE_URL.",
+  );
+}
+
+function hasEnded(log: string): CliError {
+  return new CliError(
+    "SERVER_UNREACHABLE",
+    `the PostgreSQL that was started for this run has ended: ${reasonIn(log)}`,
+    "See whether the machine has run out of memory or disk, and run it again.",
   );
 }
 

@@ -33,6 +33,7 @@ export async function openGiven(
     url,
     description: connector.name,
     version,
+    lost: new AbortController().signal,
     stop: () => Promise.resolve(),
   };
 }

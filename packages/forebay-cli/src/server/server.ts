@@ -21,6 +21,11 @@ export interface Server {
    */
   readonly socketDir?: string;
   /**
+   * Aborted, with a `CliError` of code `SERVER_UNREACHABLE`, when an embedded server ends although
+   * nobody stopped it. Never for a given one, whose end shows on its connections only.
+   */
+  readonly lost: AbortSignal;
+  /**
    * Lets go of the server. An embedded one is shut down and its files are removed; a given one is
    * left alone. No effect on a second call. Never rejects.
    */

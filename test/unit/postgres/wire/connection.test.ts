@@ -231,10 +231,12 @@ describe("an aborted call", () => {
     await asked;
     await takeCancel(server);
     const next = errorOf(conn.query("SELECT 2", []));
+    const reset = errorOf(conn.resetSession() ?? Promise.resolve());
     await clock.advance(4999);
     expect(conn.isValid()).toBe(true);
     await clock.advance(1);
     expect(await next).toBeInstanceOf(BadConnError);
+    expect(await reset).toBeInstanceOf(BadConnError);
     expect([conn.isValid(), losses.length]).toEqual([false, 1]);
     await peer.closed;
   });

@@ -1,4 +1,5 @@
-// Scenario 1, how its arms run: steady load on a pool of a given size, a burst, and work that needs the server's processors.
+// Scenario 1, how its arms run: steady load on a pool of a given size, a burst, and work that needs
+// the server's processors.
 
 import { setMaxListeners } from "node:events";
 import { LatencyHistogram } from "../histogram.ts";
@@ -12,13 +13,19 @@ import { BURST_FACTOR, type LittlePlan } from "./01-plan.ts";
 
 const SLEEP_SQL = "SELECT pg_sleep($1)";
 
-/** Requests to come: when, and how long the server will take over each. The same trace serves both turns of a pair. */
+/**
+ * Requests to come: when, and how long the server will take over each. The same trace serves both
+ * turns of a pair.
+ */
 export interface Trace {
   readonly arrivalsMs: readonly number[];
   readonly serviceMs: readonly number[];
 }
 
-/** Draws a trace with the plan's rate and times. pg_sleep knows whole milliseconds only, so the times are whole. */
+/**
+ * Draws a trace with the plan's rate and times. pg_sleep knows whole milliseconds only, so the
+ * times are whole.
+ */
 export function drawTrace(
   plan: LittlePlan,
   random: LabRandom,
@@ -65,7 +72,7 @@ export async function runSteady(
   const before = pool.stats();
   context.loop.begin();
   const { load, holdsMs, waitsMs, meanInUse, backends } = await runTrace(context, pool, trace);
-  const { utilisation } = context.loop.end();
+  const { utilisationRatio } = context.loop.end();
   const requests = trace.arrivalsMs.length;
   const begunMs = trace.arrivalsMs.map((at, index) => at + (load.lateMs[index] ?? 0));
   const ideal = idealQueue(size, begunMs, holdsMs);
@@ -82,7 +89,7 @@ export async function runSteady(
     durationMs: load.durationMs,
     meanInUse,
     peakBackends: backends.peak,
-    utilisationRatio: utilisation,
+    utilisationRatio,
   };
 }
 
@@ -113,7 +120,10 @@ export interface BurstTurn {
 
 const GIVE_UP_MS = 15_000;
 
-/** Runs the lead and the burst of a trace on a pool as it is, and waits until every request has ended. */
+/**
+ * Runs the lead and the burst of a trace on a pool as it is, and waits until every request has
+ * ended.
+ */
 export async function runBurst(
   context: ScenarioContext,
   plan: LittlePlan,
@@ -127,8 +137,9 @@ export async function runBurst(
   try {
     context.loop.begin();
     const { load, waitsMs, backends } = await runTrace(context, pool, trace, deadline.signal);
-    // A client that must dial for each request is busy with that: its event loop is part of the effect.
-    const { utilisation } = context.loop.end("effect");
+    // A client that must dial for each request is busy with that: its event loop is part of the
+    // effect.
+    const { utilisationRatio } = context.loop.end("effect");
     const response = new LatencyHistogram();
     let failedBurst = 0;
     for (const [index, dueMs] of trace.arrivalsMs.entries()) {
@@ -146,7 +157,7 @@ export async function runBurst(
       drainMs: load.durationMs - plan.leadMs - plan.burstMs,
       backends,
       stats: pool.stats(),
-      utilisationRatio: utilisation,
+      utilisationRatio,
     };
   } finally {
     timer.cancel();
@@ -228,8 +239,9 @@ async function runTrace(
 }
 
 /**
- * The integral over time of the pool's own count of connections in use. It is looked at on every change: looks by a timer
- * fall into the same turns of the event loop as arrivals do, which made them see two per cent too many.
+ * The integral over time of the pool's own count of connections in use. It is looked at on every
+ * change: looks by a timer fall into the same turns of the event loop as arrivals do, which made
+ * them see two per cent too many.
  */
 class InUseGauge {
   readonly #context: ScenarioContext;
@@ -273,8 +285,8 @@ const CPU_SQL = "SELECT count(*)::int FROM generate_series(1, $1::int)";
 const CPU_QUERY_MS = 2;
 
 /**
- * Work that keeps a processor of the server busy for about 2 ms a request, as a closed loop with as many callers as
- * connections, at each size. Sizes take turns, up and then down.
+ * Work that keeps a processor of the server busy for about 2 ms a request, as a closed loop with as
+ * many callers as connections, at each size. Sizes take turns, up and then down.
  */
 export async function runCpuBound(
   context: ScenarioContext,

@@ -19,12 +19,17 @@ export function claimOfLittle(measured: LittleMeasured, figures: LittleFigures):
   ];
   return {
     text:
-      `${figure(GUIDE.ratePerS)} queries/s with p50 2 ms and p99 30 ms need 4 connections at p50 and 60 at p99; twice ` +
-      `that, ${GUIDE.size}, is the limit to set. Then the server stops refusing connections, p99 stays, and waits stay bounded.`,
+      `${figure(GUIDE.ratePerS)} queries/s with p50 2 ms and p99 30 ms need 4 connections at p50 ` +
+      "and 60 at p99; twice " +
+      `that, ${GUIDE.size}, is the limit to set. Then the server stops refusing connections, p99 ` +
+      "stays, and waits stay bounded.",
     verdict: overall(parts),
     why:
-      "The cure is right, the arithmetic is not. A limit keeps the server from being overrun; but Little's law takes the mean, not " +
-      `the median: ${figure(figures.inUse.value)} connections were in use, not ${figure(measured.plan.tooFew)}, ` +
+      "The cure is right, the arithmetic is not. A limit keeps the server from being overrun; " +
+      "but " +
+      "Little's law takes the mean, not " +
+      `the median: ${figure(figures.inUse.value)} connections were in use, not ` +
+      `${figure(measured.plan.tooFew)}, ` +
       `and ${measured.plan.chosen} served as well as ${measured.plan.big}.`,
     parts,
   };
@@ -44,9 +49,13 @@ function arithmeticPart(measured: LittleMeasured, figures: LittleFigures): Claim
     text: `Connections in use are rate times median: ${figure(plan.tooFew)}.`,
     verdict: beyond ? "refuted" : near(inUse.low) && near(inUse.high) ? "holds" : "inconclusive",
     measured:
-      `${withInterval(inUse)} were in use. Rate times mean gives ${figure(plan.load)} as planned and ` +
-      `${figure(figures.measuredLoad)} with the mean as measured; with ${plan.tooFew} connections ` +
-      `the slowest of ${measured.tooFew.requests} requests took ${duration(measured.tooFew.response.maxMs)}.`,
+      `${withInterval(inUse)} were in use. Rate times mean gives ${figure(plan.load)} as planned ` +
+      "and " +
+      `${figure(figures.measuredLoad)} with the mean as measured; with ${plan.tooFew} ` +
+      "connections " +
+      "" +
+      `the slowest of ${measured.tooFew.requests} requests took ` +
+      `${duration(measured.tooFew.response.maxMs)}.`,
   };
 }
 
@@ -68,15 +77,19 @@ function exhaustionParts(measured: LittleMeasured, figures: LittleFigures): Clai
       text: "Without a limit, a spike exceeds max_connections and connects fail.",
       verdict: burst.unlimitedErrorRatio >= 0.05 ? "holds" : "refuted",
       measured:
-        `By database/sql's rules without a limit, ${percent(burst.unlimitedErrorRatio)} of the burst's requests failed ` +
-        `(${describeFailures(first.failures)} in the first), with at most ${first.backends.peak} backends. In Forebay's pool ` +
-        `without a limit, ${percent(burst.forebayUnlimitedErrorRatio)} failed: a refused dial is not the end of a request there.`,
+        `By database/sql's rules without a limit, ${percent(burst.unlimitedErrorRatio)} of the ` +
+        "burst's requests failed " +
+        `(${describeFailures(first.failures)} in the first), with at most ${first.backends.peak} ` +
+        "backends. In Forebay's pool " +
+        `without a limit, ${percent(burst.forebayUnlimitedErrorRatio)} failed: a refused dial is ` +
+        "not the end of a request there.",
     },
     {
       text: "Half of the connect attempts fail.",
       verdict: dialsRefusedRatio >= 0.4 && dialsRefusedRatio <= 0.6 ? "holds" : "refuted",
       measured:
-        `${percent(dialsRefusedRatio)} of them failed. The share is whatever demand exceeds the limit by; the guide's own ` +
+        `${percent(dialsRefusedRatio)} of them failed. The share is whatever demand exceeds the ` +
+        "limit by; the guide's own " +
         "5,000 against 200 would be 96 %.",
     },
   ];
@@ -94,7 +107,8 @@ function tailPart(measured: LittleMeasured, figures: LittleFigures): ClaimPart {
     text: "With the limit, p99 is unchanged.",
     verdict: holds ? "holds" : p99Ratio.low > 1.1 ? "refuted" : "inconclusive",
     measured:
-      `Under steady load, p99 with ${measured.plan.chosen} connections was ${withInterval(p99Ratio)} times that with ` +
+      `Under steady load, p99 with ${measured.plan.chosen} connections was ` +
+      `${withInterval(p99Ratio)} times that with ` +
       `${measured.plan.big}.`,
   };
 }
@@ -109,7 +123,8 @@ function waitCountPart(measured: LittleMeasured, figures: LittleFigures): ClaimP
     measured:
       `With ${plan.big} connections ${percent(big.counted)} waited; with ${plan.chosen}, ` +
       `${percent(figures.chosenShare.counted)} (in the long run ` +
-      `${percent(figures.chosenShare.corrected.value)}; Erlang's formula: ${percent(figures.chosenShare.erlang)}).`,
+      `${percent(figures.chosenShare.corrected.value)}; Erlang's formula: ` +
+      `${percent(figures.chosenShare.erlang)}).`,
   };
 }
 
@@ -118,7 +133,9 @@ function backendsPart(measured: LittleMeasured, figures: LittleFigures): ClaimPa
   return {
     text: "pg_stat_activity never shows more than the limit.",
     verdict: figures.peakChosen <= plan.chosen ? "holds" : "refuted",
-    measured: `With a limit of ${plan.chosen}, at most ${figures.peakChosen} backends were seen, bursts included.`,
+    measured:
+      `With a limit of ${plan.chosen}, at most ${figures.peakChosen} backends were seen, bursts ` +
+      "included.",
   };
 }
 
@@ -130,8 +147,10 @@ function boundedPart(measured: LittleMeasured, figures: LittleFigures): ClaimPar
     text: "The wait for a connection rises a little, and is bounded.",
     verdict: small ? "holds" : "refuted",
     measured:
-      `Under steady load, yes. In a burst of ${BURST_FACTOR} times the rate for ${duration(plan.burstMs)} a request waited up to ` +
-      `${duration(chosenLongestWaitMs)} (fluid model: ${duration(fluidChosenMs)}): nothing but the end of the burst, or an ` +
+      `Under steady load, yes. In a burst of ${BURST_FACTOR} times the rate for ` +
+      `${duration(plan.burstMs)} a request waited up to ` +
+      `${duration(chosenLongestWaitMs)} (fluid model: ${duration(fluidChosenMs)}): nothing but ` +
+      "the end of the burst, or an " +
       "acquire timeout, bounds it.",
   };
 }

@@ -1,4 +1,5 @@
-// Scenario 1, what the measurements say: verdicts, predictions, plots and advice. Every sentence takes its figures from this run.
+// Scenario 1, what the measurements say: verdicts, predictions, plots and advice. Every sentence
+// takes its figures from this run.
 
 import {
   bootstrap,
@@ -30,7 +31,10 @@ export interface WaitedShare {
   readonly counted: number;
   /** In an ideal queue on the very same arrivals and holds. */
   readonly ideal: number;
-  /** `counted`, less what the ideal queue shows on these arrivals, plus what it shows in the long run. */
+  /**
+   * `counted`, less what the ideal queue shows on these arrivals, plus what it shows in the long
+   * run.
+   */
   readonly corrected: Estimate;
 }
 
@@ -46,7 +50,10 @@ export interface LittleFigures {
   readonly holdMeanMs: number;
   /** Rate as planned, times mean hold as measured. */
   readonly measuredLoad: number;
-  /** Total wait over all sizes of the sweep, over that of an ideal queue on the same arrivals and holds. */
+  /**
+   * Total wait over all sizes of the sweep, over that of an ideal queue on the same arrivals and
+   * holds.
+   */
   readonly queueRatio: Estimate;
   readonly peakChosen: number;
   readonly burst: BurstFigures;
@@ -87,15 +94,18 @@ export function describeLittle(
   return {
     headline:
       `${plan.chosen} connections carried ${figure(plan.ratePerS)} requests/s of ` +
-      `${figure(figures.holdMeanMs)} ms on average: ${percent(figures.chosenShare.counted)} waited, ` +
+      `${figure(figures.holdMeanMs)} ms on average: ${percent(figures.chosenShare.counted)} ` +
+      "waited, " +
       `and twice as many connections moved p99 by a factor of ${figure(figures.p99Ratio.value)}.`,
     experiment: experimentText(context, measured),
     claim: claimOfLittle(measured, figures),
     forebay: {
       verdict,
       why:
-        `At ${plan.chosen} connections the pool kept to its limit (peak ${figures.peakChosen} backends), ` +
-        `its queue waited ${figure(figures.queueRatio.value)} times as long as an ideal first-come queue ` +
+        `At ${plan.chosen} connections the pool kept to its limit (peak ${figures.peakChosen} ` +
+        "backends), " +
+        `its queue waited ${figure(figures.queueRatio.value)} times as long as an ideal ` +
+        "first-come queue " +
         `on the same arrivals, and ${figures.burst.chosenErrors} requests of the burst failed.`,
       checks,
     },
@@ -154,10 +164,11 @@ function deriveFigures(context: ScenarioContext, measured: LittleMeasured): Litt
 }
 
 /**
- * In a few seconds only a handful of independent crowds form, so a plain count of those that wait at the chosen size varies
- * by its own size from run to run. The ideal queue on the very same arrivals has the very same luck: the difference between
- * pool and ideal queue is what the pool adds, and the ideal queue's long run, simulated with the measured holds, is free of luck.
- * (A control variate: Ross, Simulation, 5th ed. 2013, sec. 9.2.)
+ * In a few seconds only a handful of independent crowds form, so a plain count of those that wait
+ * at the chosen size varies by its own size from run to run. The ideal queue on the very same
+ * arrivals has the very same luck: the difference between pool and ideal queue is what the pool
+ * adds, and the ideal queue's long run, simulated with the measured holds, is free of luck. (A
+ * control variate: Ross, Simulation, 5th ed. 2013, sec. 9.2.)
  */
 function shareOf(
   context: ScenarioContext,
@@ -183,7 +194,10 @@ function shareOf(
   };
 }
 
-/** Sums over the resampled turns, so that a turn in which almost nobody waited weighs as little as it should. */
+/**
+ * Sums over the resampled turns, so that a turn in which almost nobody waited weighs as little as
+ * it should.
+ */
 function queueRatioOf(context: ScenarioContext, turns: readonly SteadyTurn[]): Estimate {
   const indices = turns.map((_, index) => index);
   const ratio = (chosen: readonly number[]): number => {
@@ -238,10 +252,12 @@ function kneeOf(context: ScenarioContext, measured: LittleMeasured): KneeFigures
 
 function questionsOf(measured: LittleMeasured, figures: LittleFigures): Question[] {
   const { plan } = measured;
-  const { chosenShare, probeShare, burst } = figures;
+  const { chosenShare, probeShare } = figures;
   const counts = (share: WaitedShare): string =>
-    `Counted ${percent(share.counted)}; an ideal queue on the same arrivals ${percent(share.ideal)}; ` +
-    `Erlang's formula ${percent(share.erlang)} as planned, ${percent(share.erlangMeasured)} for the measured load.`;
+    `Counted ${percent(share.counted)}; an ideal queue on the same arrivals ` +
+    `${percent(share.ideal)}; ` +
+    `Erlang's formula ${percent(share.erlang)} as planned, ${percent(share.erlangMeasured)} for ` +
+    "the measured load.";
   const questions: Question[] = [
     {
       name: `Share of requests that waited, ${plan.chosen} connections`,
@@ -251,7 +267,9 @@ function questionsOf(measured: LittleMeasured, figures: LittleFigures): Question
       voidedBy: loadVoidedBy(measured, figures),
     },
     ...[probeShare, chosenShare].map((share) => ({
-      name: `Share that waited, measured over predicted for the measured load, ${share.size} connections`,
+      name:
+        `Share that waited, measured over predicted for the measured load, ${share.size} ` +
+        "connections",
       estimate: mapEstimate(share.corrected, (value) => value / share.erlangMeasured),
       threshold: { from: 0.5, to: 2 },
       unit: "x",
@@ -283,28 +301,37 @@ function questionsOf(measured: LittleMeasured, figures: LittleFigures): Question
       unit: "x",
     },
   ];
-  if (plan.mayExhaust) {
-    questions.push({
+  return plan.mayExhaust ? [...questions, ...burstQuestions(measured, figures)] : questions;
+}
+
+function burstQuestions(measured: LittleMeasured, figures: LittleFigures): Question[] {
+  const { plan } = measured;
+  const { burst } = figures;
+  return [
+    {
       name: `Failed requests of the burst, ${plan.chosen} connections over no limit`,
       estimate: exact(burst.errorRatio),
       threshold: { atMost: 0.01 },
       unit: "x",
       note: `No limit, database/sql's rules: ${percent(burst.unlimitedErrorRatio)} failed.`,
-    });
-    questions.push({
+    },
+    {
       name: "Failed requests of the burst without a limit, Forebay over database/sql's rules",
       estimate: exact(burst.forebayUnlimitedErrorRatio / burst.unlimitedErrorRatio),
       threshold: { atMost: 0.01 },
       unit: "x",
       note:
-        "A refused dial is tried again later, and not the end of a request: the connections that there are " +
+        "A refused dial is tried again later, and not the end of a request: the connections that " +
+        "there are " +
         "serve it.",
-    });
-  }
-  return questions;
+    },
+  ];
 }
 
-/** Requests that sleep take longer than planned on a machine that does not wake them: then more of them wait, rightly. */
+/**
+ * Requests that sleep take longer than planned on a machine that does not wake them: then more of
+ * them wait, rightly.
+ */
 function loadVoidedBy(measured: LittleMeasured, figures: LittleFigures): string | undefined {
   const { load } = measured.plan;
   if (figures.measuredLoad <= 1.08 * load) return undefined;
@@ -352,16 +379,25 @@ function experimentText(context: ScenarioContext, measured: LittleMeasured): str
   const { plan } = measured;
   const scaled =
     plan.ratePerS === GUIDE.ratePerS / STRETCH
-      ? `Time is stretched ${STRETCH} times against the guide (${figure(plan.ratePerS)} requests/s, p50 ` +
+      ? `Time is stretched ${STRETCH} times against the guide (${figure(plan.ratePerS)} ` +
+        "requests/s, p50 " +
         `${figure(plan.p50Ms)} ms, p99 ${figure(plan.p99Ms)} ms), so the load is the guide's: ` +
         `${figure(plan.load)} connections in use.`
-      : `The server leaves ${context.facts.budget} connections, so the rate is ${figure(plan.ratePerS)}/s and ` +
-        `the load ${figure(plan.load)} connections in use instead of 7.88; times are the guide's times ${STRETCH}.`;
+      : `The server leaves ${context.facts.budget} connections, so the rate is ` +
+        `${figure(plan.ratePerS)}/s and ` +
+        `the load ${figure(plan.load)} connections in use instead of 7.88; times are the guide's ` +
+        `times ${STRETCH}.`;
   return (
-    `Requests come at random (Poisson), whether or not earlier ones were served, and sleep on the server for lognormal ` +
-    `times. ${scaled} ${plan.pairs} pairs of turns A B B A compare ${plan.chosen} with ${plan.big} connections, both ` +
-    `turns of a pair on the same arrivals; ${plan.tooFew} connections (rate times median) are the negative control. ` +
-    `Then bursts of ten times the rate for ${figure(plan.burstMs)} ms, and work that needs the processor. ` +
+    "Requests come at random (Poisson), whether or not earlier ones were served, and sleep on " +
+    "the " +
+    "server for lognormal " +
+    `times. ${scaled} ${plan.pairs} pairs of turns A B B A compare ${plan.chosen} with ` +
+    `${plan.big} connections, both ` +
+    `turns of a pair on the same arrivals; ${plan.tooFew} connections (rate times median) are ` +
+    "the " +
+    "negative control. " +
+    `Then bursts of ten times the rate for ${figure(plan.burstMs)} ms, and work that needs the ` +
+    "processor. " +
     context.facts.budgetNote
   );
 }
@@ -369,15 +405,23 @@ function experimentText(context: ScenarioContext, measured: LittleMeasured): str
 function adviceOf(measured: LittleMeasured, figures: LittleFigures): Findings["whatToSet"] {
   const { plan } = measured;
   return {
-    code: `openDB(connector, {\n  maxOpenConns: ${plan.chosen},\n  acquireTimeoutMs: 2000, // a burst must end somewhere\n})`,
+    code:
+      `openDB(connector, {\n  maxOpenConns: ${plan.chosen},\n  acquireTimeoutMs: 2000, // a ` +
+      "burst " +
+      `must end somewhere\n})`,
     when:
-      `For ${figure(plan.ratePerS)} requests/s that hold a connection for ${figure(figures.holdMeanMs)} ms on average. ` +
-      "Count the time for which a request holds its connection, with its thinking and its round trips, and take its mean; " +
+      `For ${figure(plan.ratePerS)} requests/s that hold a connection for ` +
+      `${figure(figures.holdMeanMs)} ms on average. ` +
+      "Count the time for which a request holds its connection, with its thinking and its round " +
+      "trips, and take its mean; " +
       "then the fewest connections for which Erlang's formula lets one per cent wait.",
     notWhen:
-      `Not above the server's share: work that needs its processors was no faster with ${figures.knee.largest} than with ` +
-      `${figures.knee.size} connections here (throughput ${withInterval(figures.knee.throughputRatio)} times, p99 ` +
-      `${withInterval(figures.knee.p99Ratio)} times). And not where several instances share max_connections: divide first.`,
+      "Not above the server's share: work that needs its processors was no faster with " +
+      `${figures.knee.largest} than with ` +
+      `${figures.knee.size} connections here (throughput ` +
+      `${withInterval(figures.knee.throughputRatio)} times, p99 ` +
+      `${withInterval(figures.knee.p99Ratio)} times). And not where several instances share ` +
+      "max_connections: divide first.",
   };
 }
 
@@ -388,17 +432,26 @@ function caveatsOf(
 ): string[] {
   const { plan, tooFew, tooFewArrivalMs } = measured;
   const caveats = [
-    `A limit does not make a burst vanish, it makes it wait: with ${plan.chosen} connections the last request of a ` +
-      `burst of ten times the rate waited ${figure(figures.burst.chosenLongestWaitMs)} ms (the fluid model says ` +
-      `${figure(figures.burst.fluidChosenMs)} ms). An acquire timeout or a bounded queue decides who is turned away.`,
-    `${plan.tooFew} connections cannot carry the load: of ${tooFew.requests} requests in ${figure(tooFewArrivalMs)} ms the ` +
-      `slowest took ${figure(tooFew.response.maxMs)} ms, and it grows for as long as the load lasts.`,
-    "The requests sleep; they do not compete for the server's processors, disks and locks as real ones do. The last plot " +
+    `A limit does not make a burst vanish, it makes it wait: with ${plan.chosen} connections the ` +
+      "last request of a " +
+      `burst of ten times the rate waited ${figure(figures.burst.chosenLongestWaitMs)} ms (the ` +
+      "fluid model says " +
+      `${figure(figures.burst.fluidChosenMs)} ms). An acquire timeout or a bounded queue decides ` +
+      "who is turned away.",
+    `${plan.tooFew} connections cannot carry the load: of ${tooFew.requests} requests in ` +
+      `${figure(tooFewArrivalMs)} ms the ` +
+      `slowest took ${figure(tooFew.response.maxMs)} ms, and it grows for as long as the load ` +
+      "lasts.",
+    "The requests sleep; they do not compete for the server's processors, disks and locks as " +
+      "real " +
+      "ones do. The last plot " +
       "shows what happens when they do.",
   ];
   if (!plan.mayExhaust) {
     caveats.push(
-      "The arms without a limit were not run: they would have used up the connections of a server that is not the lab's.",
+      "The arms without a limit were not run: they would have used up the connections of a " +
+        "server " +
+        "that is not the lab's.",
     );
   }
   if (context.isQuick) caveats.push("Quick run: short turns, so the intervals are wide.");

@@ -1,4 +1,5 @@
-// Scenario 1: how many connections a load needs. Runs the arms in order; what they show is put together in 01-findings.ts.
+// Scenario 1: how many connections a load needs. Runs the arms in order; what they show is put
+// together in 01-findings.ts.
 
 import { takeTurns } from "../compare.ts";
 import type { ArmPool } from "../pools.ts";
@@ -17,7 +18,9 @@ import {
 import { describeLittle } from "./01-findings.ts";
 import { LEAST_BUDGET, type LittlePlan, planLittle } from "./01-plan.ts";
 
-/** The bursts, by arm; without those that would drive a server into its limit that is not the lab's. */
+/**
+ * The bursts, by arm; without those that would drive a server into its limit that is not the lab's.
+ */
 export interface Bursts {
   /** database/sql's rules, no limit. */
   readonly unlimited: BurstTurn[];
@@ -51,10 +54,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
   const sweep = await sweepSizes(context, plan);
   const { tooFew, tooFewArrivalMs } = await runTooFew(context, plan);
   const bursts = await runBursts(context, plan);
-  context.step(
-    "work for the processor",
-    (plan.cpuRounds * plan.cpuMs * plan.cpuSizes.length) / 1000,
-  );
+  context.step("work for the processor", plan.cpuRounds * plan.cpuMs * plan.cpuSizes.length);
   context.loop.begin();
   const cpu = await runCpuBound(context, plan);
   context.loop.end("effect");
@@ -62,7 +62,10 @@ async function run(context: ScenarioContext): Promise<Findings> {
   return describeLittle(context, measured, await context.judge());
 }
 
-/** Keeps one warm pool open, and changes it for another when another size is asked for: turns A B B A open it less often. */
+/**
+ * Keeps one warm pool open, and changes it for another when another size is asked for: turns A B B
+ * A open it less often.
+ */
 class WarmPool {
   readonly #context: ScenarioContext;
   #size = 0;
@@ -92,7 +95,7 @@ async function compareSizes(
 ): Promise<{ chosen: SteadyTurn[]; big: SteadyTurn[] }> {
   const warm = new WarmPool(context);
   const turn = async (size: number, pair: number): Promise<SteadyTurn> => {
-    context.step(`${size} connections, steady`, plan.turnMs / 1000 + 0.3, `pair ${pair + 1}`);
+    context.step(`${size} connections, steady`, plan.turnMs + 300, `pair ${pair + 1}`);
     const trace = drawTrace(plan, seededLabRandom(1000 + pair), [
       { ratePerS: plan.ratePerS, durationMs: plan.turnMs },
     ]);
@@ -116,7 +119,7 @@ async function sweepSizes(
   for (const { size, turns } of sweep) {
     const pool = await openWarm(context, size);
     for (let turn = 0; turn < plan.sweepTurns; turn++) {
-      context.step(`${size} connections, steady`, plan.sweepMs / 1000 + 0.2);
+      context.step(`${size} connections, steady`, plan.sweepMs + 200);
       const trace = drawTrace(plan, seededLabRandom(2000 + turn), [
         { ratePerS: plan.ratePerS, durationMs: plan.sweepMs },
       ]);
@@ -132,7 +135,7 @@ async function runTooFew(
   plan: LittlePlan,
 ): Promise<{ tooFew: SteadyTurn; tooFewArrivalMs: number }> {
   const tooFewArrivalMs = context.isQuick ? 600 : 1500;
-  context.step(`${plan.tooFew} connections, steady`, (2 * tooFewArrivalMs) / 1000);
+  context.step(`${plan.tooFew} connections, steady`, 2 * tooFewArrivalMs);
   const trace = drawTrace(plan, seededLabRandom(3000), [
     { ratePerS: plan.ratePerS, durationMs: tooFewArrivalMs },
   ]);
@@ -166,7 +169,7 @@ async function runBursts(context: ScenarioContext, plan: LittlePlan): Promise<Bu
   }
   for (let turn = 0; turn < plan.burstTurns; turn++) {
     for (const arm of turn % 2 === 0 ? arms : arms.toReversed()) {
-      context.step(`burst, ${arm.name}`, (plan.leadMs + 5 * plan.burstMs) / 1000);
+      context.step(`burst, ${arm.name}`, plan.leadMs + 5 * plan.burstMs);
       const pool = arm.open();
       arm.into.push(
         await runBurst(context, plan, pool, drawBurst(plan, seededLabRandom(4000 + turn))),
@@ -182,8 +185,9 @@ export const littlesLaw: Scenario = {
   id: 1,
   title: "Sizing the pool by Little's law",
   needs:
-    "a server with 33 free connections; on one that is not the lab's, fewer do, and nothing drives it into its limit",
-  seconds: 75,
-  quickSeconds: 25,
+    "a server with 33 free connections; on one that is not the lab's, fewer do, and nothing " +
+    "drives it into its limit",
+  expectedMs: 75_000,
+  expectedQuickMs: 25_000,
   run,
 };

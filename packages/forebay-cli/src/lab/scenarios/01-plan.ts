@@ -6,7 +6,10 @@ import type { ScenarioContext } from "../scenario.ts";
 /** The guide's workload, before it is stretched in time. */
 export const GUIDE = { ratePerS: 2000, p50Ms: 2, p99Ms: 30, size: 120 } as const;
 
-/** The lab's requests take five times as long and come at a fifth of the rate: the load in erlangs stays the same. */
+/**
+ * The lab's requests take five times as long and come at a fifth of the rate: the load in erlangs
+ * stays the same.
+ */
 export const STRETCH = 5;
 
 /** The share of requests that may wait, which the guide and the sizing below aim at. */
@@ -29,9 +32,14 @@ export interface LittlePlan {
   readonly chosen: number;
   /** Twice that: for seeing whether more would be any better. */
   readonly big: number;
-  /** Sizes below the chosen one at which waiting is measured, to test the theory where it says more. */
+  /**
+   * Sizes below the chosen one at which waiting is measured, to test the theory where it says more.
+   */
   readonly sweep: readonly number[];
-  /** The size in the sweep at which measurement and theory are compared: some thirteen per cent wait. */
+  /**
+   * The size in the sweep at which measurement and theory are compared: some thirteen per cent
+   * wait.
+   */
   readonly probe: number;
   readonly pairs: number;
   readonly turnMs: number;
@@ -51,8 +59,8 @@ export interface LittlePlan {
 export const LEAST_BUDGET = 8;
 
 /**
- * Plans a run for `budget` connections. Where the server has too few for the guide's load, the rate is lowered until twice the
- * chosen size fits; the theory is the same at any load.
+ * Plans a run for `budget` connections. Where the server has too few for the guide's load, the rate
+ * is lowered until twice the chosen size fits; the theory is the same at any load.
  */
 export function planLittle(context: ScenarioContext): LittlePlan {
   const { budget } = context.facts;

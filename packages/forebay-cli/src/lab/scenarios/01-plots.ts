@@ -34,9 +34,12 @@ function waitedPlot(measured: LittleMeasured, figures: LittleFigures): Plot {
     kind: "lines",
     title: "Share of requests that wait",
     note:
-      `At ${probeShare.size} connections ${percent(probeShare.corrected.value)} waited; Erlang's formula says ` +
-      `${percent(probeShare.erlang)} for the load as planned, ${percent(probeShare.erlangMeasured)} for the load as ` +
-      `measured. At ${plan.chosen}: ${percent(chosenShare.corrected.value)}, ${percent(chosenShare.erlang)} and ` +
+      `At ${probeShare.size} connections ${percent(probeShare.corrected.value)} waited; Erlang's ` +
+      "formula says " +
+      `${percent(probeShare.erlang)} for the load as planned, ` +
+      `${percent(probeShare.erlangMeasured)} for the load as ` +
+      `measured. At ${plan.chosen}: ${percent(chosenShare.corrected.value)}, ` +
+      `${percent(chosenShare.erlang)} and ` +
       `${percent(chosenShare.erlangMeasured)}.`,
     x: { label: "connections", scale: "linear" },
     y: { label: "% that wait", scale: "log" },
@@ -62,7 +65,8 @@ function tailPlot(measured: LittleMeasured, figures: LittleFigures): Plot {
     kind: "lines",
     title: "Latency under steady load",
     note:
-      `${plan.chosen} and ${plan.big} connections on the same arrivals: p99 ${figure(figures.p99Ratio.value)} times. ` +
+      `${plan.chosen} and ${plan.big} connections on the same arrivals: p99 ` +
+      `${figure(figures.p99Ratio.value)} times. ` +
       `${plan.tooFew} (rate times median) cannot keep up.`,
     x: { label: "percentile", scale: "percentile" },
     y: { label: "ms", scale: "log" },
@@ -102,7 +106,8 @@ function backendsPlot(measured: LittleMeasured, figures: LittleFigures): Plot {
     kind: "lines",
     title: "Connections over time, through a burst",
     note:
-      `The burst begins after ${figure(plan.leadMs)} ms and lasts ${figure(plan.burstMs)} ms.${failed} With ` +
+      `The burst begins after ${figure(plan.leadMs)} ms and lasts ${figure(plan.burstMs)} ` +
+      `ms.${failed} With ` +
       `${plan.chosen} connections ${figures.burst.chosenErrors} requests failed.`,
     x: { label: "s", scale: "linear" },
     y: { label: "backends", scale: "linear" },
@@ -128,8 +133,10 @@ function kneePlot(measured: LittleMeasured, figures: LittleFigures): Plot {
     kind: "lines",
     title: "Work that needs the server's processors",
     note:
-      `${figures.knee.size} connections reach 95 % of the best throughput; ${figures.knee.largest} give ` +
-      `${figure(figures.knee.throughputRatio.value)} times as much at ${figure(figures.knee.p99Ratio.value)} times the p99.`,
+      `${figures.knee.size} connections reach 95 % of the best throughput; ` +
+      `${figures.knee.largest} give ` +
+      `${figure(figures.knee.throughputRatio.value)} times as much at ` +
+      `${figure(figures.knee.p99Ratio.value)} times the p99.`,
     x: { label: "connections", scale: "log" },
     y: { label: "requests/s", scale: "linear" },
     series,

@@ -161,12 +161,12 @@ async function measured(
   const cpuBefore = await readCpu();
   context.loop.begin();
   const turn = await run();
-  const { clientCpuMs, utilisation } = context.loop.end(counts);
+  const { clientCpuMs, utilisationRatio } = context.loop.end(counts);
   const cpuAfter = await readCpu();
   const after = pool.stats();
   return {
     ...turn,
-    utilisationRatio: utilisation,
+    utilisationRatio,
     dials: after.dialCount - before.dialCount,
     maxIdleClosed: after.maxIdleClosed - before.maxIdleClosed,
     waitCount: after.waitCount - before.waitCount,

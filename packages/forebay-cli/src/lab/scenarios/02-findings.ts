@@ -1,4 +1,5 @@
-// Scenario 2, what the measurements say: verdicts, predictions, plots and advice. Every sentence takes its figures from this run.
+// Scenario 2, what the measurements say: verdicts, predictions, plots and advice. Every sentence
+// takes its figures from this run.
 
 import { bootstrap, type Estimate, exact, mean, median, medianRatio, sum } from "../compare.ts";
 import type { Findings, Judge, ScenarioContext } from "../scenario.ts";
@@ -37,7 +38,10 @@ export interface IdleFigures {
   readonly sequentialTwoMs: number;
   readonly sequentialAllMs: number;
   readonly noneMs: number;
-  /** In the guide's steady traffic with two idle: connections closed for each request, and as theory has it. */
+  /**
+   * In the guide's steady traffic with two idle: connections closed for each request, and as theory
+   * has it.
+   */
   readonly closedPerRequest: number;
   readonly predictedClosedRatio: number;
   readonly steadyIdleClosedAll: number;
@@ -56,7 +60,8 @@ export function describeIdle(
   const own = figures.bursts.Forebay;
   return {
     headline:
-      `In bursts of ten, keeping ten idle instead of two took p99 from ${duration(go.twoP99Ms)} to ` +
+      `In bursts of ten, keeping ten idle instead of two took p99 from ${duration(go.twoP99Ms)} ` +
+      "to " +
       `${duration(go.allP99Ms)} by database/sql's rules, from ${duration(own.twoP99Ms)} to ` +
       `${duration(own.allP99Ms)} with Forebay; for one caller it changed nothing.`,
     experiment: experimentText(context, measured),
@@ -64,23 +69,32 @@ export function describeIdle(
     forebay: {
       verdict: verdictOf(checks),
       why:
-        `With ten idle Forebay dialed ${own.dialsAll} times in all bursts, with two ${own.dialsTwo} times; CPU time a ` +
-        `request was ${withInterval(own.cpuRatio)} times. Its callers do not wait for dials of their own, so that even with ` +
-        `two idle its p99 was ${duration(own.twoP99Ms)} against ${duration(go.twoP99Ms)} by database/sql's rules.`,
+        `With ten idle Forebay dialed ${own.dialsAll} times in all bursts, with two ` +
+        `${own.dialsTwo} times; CPU time a ` +
+        `request was ${withInterval(own.cpuRatio)} times. Its callers do not wait for dials of ` +
+        "their own, so that even with " +
+        `two idle its p99 was ${duration(own.twoP99Ms)} against ${duration(go.twoP99Ms)} by ` +
+        "database/sql's rules.",
       checks,
     },
     predictions: predictionsOf(context, figures),
     arms: armsOfIdle(measured),
     plots: plotsOfIdle(measured, figures),
     whatToSet: {
-      code: "openDB(connector, {\n  maxOpenConns: 10,\n  maxIdleConns: 10, // Forebay's default: as many as may be open\n  connMaxIdleTimeMs: 5 * 60_000, // gives them back when traffic is gone\n})",
+      code:
+        "openDB(connector, {\n  maxOpenConns: 10,\n  maxIdleConns: 10, // Forebay's default: as " +
+        "many as may be open\n  connMaxIdleTimeMs: 5 * 60_000, // gives them back when traffic " +
+        "is " +
+        "gone\n})",
       when:
         `Wherever requests overlap. Each connection closed too early costs a new one: ` +
         `${duration(context.calibration.connectP50Ms)} here, or ` +
         `${figure(context.calibration.connectP50Ms / context.calibration.queryP50Ms)} queries.`,
       notWhen:
-        "Where many instances share a server with few connections, and each is busy for moments only: then a short " +
-        "connMaxIdleTimeMs, or a pooler in front, costs less than idle backends. For one caller at a time it does not matter " +
+        "Where many instances share a server with few connections, and each is busy for moments " +
+        "only: then a short " +
+        "connMaxIdleTimeMs, or a pooler in front, costs less than idle backends. For one caller " +
+        "at a time it does not matter " +
         `(${withInterval(figures.sequential.Forebay)} times).`,
     },
     caveats: caveatsOf(context, figures),
@@ -188,7 +202,9 @@ function questionsOf(figures: IdleFigures): Question[] {
       name: "Dials for each burst, two idle, database/sql's rules",
       estimate: exact(go.dialsPerBurstTwo),
       threshold: { atLeast: (BURST.requests - 2) / 2 },
-      note: "The burst needs eight more than are idle; at least half of them must be dialed for the effect to be there.",
+      note:
+        "The burst needs eight more than are idle; at least half of them must be dialed for the " +
+        "effect to be there.",
     },
     {
       name: "Closed for too many idle (maxIdleClosed), ten idle, Forebay",
@@ -223,7 +239,8 @@ function predictionsOf(context: ScenarioContext, figures: IdleFigures): Findings
     {
       what: "Requests of the steady traffic that find two connections in use",
       theory:
-        "Poisson: 1 - e^-a (1 + a), a = rate times service; a dial that holds up others makes it more",
+        "Poisson: 1 - e^-a (1 + a), a = rate times service; a dial that holds up others makes it " +
+        "more",
       predicted: figures.predictedClosedRatio * 100,
       measured: figures.closedPerRequest * 100,
       unit: "%",
@@ -248,20 +265,30 @@ function predictionsOf(context: ScenarioContext, figures: IdleFigures): Findings
 function experimentText(context: ScenarioContext, measured: IdleMeasured): string {
   const tls = context.facts.isTls ? "with TLS" : "without TLS";
   return (
-    `Bursts of ${BURST.requests} single-row reads at once, every ${BURST.everyMs} ms, connections ${tls}: ten may be open, ` +
-    `two or ten may stay idle, by database/sql's rules (a model of them: each caller dials for itself) and in Forebay's ` +
-    `pool. ${measured.rounds} rounds, forward and backward in turn. Controls: one caller, one read after the other, with two, ` +
-    `ten and no idle connections; and the guide's ${GUIDE_RATE_PER_S} random requests a second. Nothing is scaled in time.`
+    `Bursts of ${BURST.requests} single-row reads at once, every ${BURST.everyMs} ms, ` +
+    "connections " +
+    `${tls}: ten may be open, ` +
+    "two or ten may stay idle, by database/sql's rules (a model of them: each caller dials for " +
+    "itself) and in Forebay's " +
+    `pool. ${measured.rounds} rounds, forward and backward in turn. Controls: one caller, one ` +
+    "read after the other, with two, " +
+    `ten and no idle connections; and the guide's ${GUIDE_RATE_PER_S} random requests a second. ` +
+    "Nothing is scaled in time."
   );
 }
 
 function caveatsOf(context: ScenarioContext, figures: IdleFigures): string[] {
   const go = figures.bursts["database/sql"];
   const caveats = [
-    "database/sql itself is not run: its rules are, over the same driver, so that the pool alone differs.",
-    `Waiting for a dial is not in WaitCount or WaitDuration: by database/sql's rules with two idle, ` +
-      `${figure(go.dialsTwo)} dials left both at 0. Look at MaxIdleClosed (${figure(go.idleClosedTwo)}).`,
-    "Client and server share this machine, so the CPU time of dials slows the requests that share the burst with them.",
+    "database/sql itself is not run: its rules are, over the same driver, so that the pool alone " +
+      "differs.",
+    "Waiting for a dial is not in WaitCount or WaitDuration: by database/sql's rules with two " +
+      "idle, " +
+      `${figure(go.dialsTwo)} dials left both at 0. Look at MaxIdleClosed ` +
+      `(${figure(go.idleClosedTwo)}).`,
+    "Client and server share this machine, so the CPU time of dials slows the requests that " +
+      "share " +
+      "the burst with them.",
   ];
   if (!figures.countsServerCpu) {
     caveats.push(

@@ -87,7 +87,8 @@ export function plotsOfIdle(measured: IdleMeasured, figures: IdleFigures): Plot[
       kind: "lines",
       title: "Latency in bursts of ten",
       note:
-        `p99 by database/sql's rules ${duration(go.twoP99Ms)} with two idle, ${duration(go.allP99Ms)} with ten; Forebay ` +
+        `p99 by database/sql's rules ${duration(go.twoP99Ms)} with two idle, ` +
+        `${duration(go.allP99Ms)} with ten; Forebay ` +
         `${duration(own.twoP99Ms)} and ${duration(own.allP99Ms)}.`,
       x: { label: "percentile", scale: "percentile" },
       y: { label: "ms", scale: "log" },
@@ -114,7 +115,8 @@ export function plotsOfIdle(measured: IdleMeasured, figures: IdleFigures): Plot[
       kind: "bars",
       title: "Connections dialed",
       note:
-        `In ${sum(bursts.Forebay.two.map((turn) => turn.bursts))} bursts each. Every dial beyond the first ten was made for ` +
+        `In ${sum(bursts.Forebay.two.map((turn) => turn.bursts))} bursts each. Every dial beyond ` +
+        "the first ten was made for " +
         "a connection that had been closed too early.",
       x: { label: "dials", scale: "linear" },
       bars: [
@@ -140,7 +142,8 @@ function sequentialPlot(measured: IdleMeasured, figures: IdleFigures): Plot {
     kind: "bars",
     title: "One caller, p50",
     note:
-      `Two or ten idle make no difference to one caller (${figure(figures.sequential.Forebay.value)} times); none makes it ` +
+      "Two or ten idle make no difference to one caller " +
+      `(${figure(figures.sequential.Forebay.value)} times); none makes it ` +
       `${figure(figures.noneRatio.value)} times as slow.`,
     x: { label: "ms", scale: "log" },
     bars: bars.map(({ name, turns, role }) => ({

@@ -1,4 +1,5 @@
-// Scenario 9, the ways of inserting rows. Each takes a number of rows and inserts them; what is timed is in 09-batch-insert.ts.
+// Scenario 9, the ways of inserting rows. Each takes a number of rows and inserts them; what is
+// timed is in 09-batch-insert.ts.
 
 import type { DB } from "forebay";
 import * as pg from "forebay/postgres";
@@ -48,7 +49,10 @@ export function wideTable(schema: string): TableShape {
 export interface InsertWay {
   readonly name: string;
   readonly role: ArmRole;
-  /** The most rows that a turn inserts, a third of that when quick; the time is extrapolated to all. `Infinity` for all. */
+  /**
+   * The most rows that a turn inserts, a third of that when quick; the time is extrapolated to all.
+   * `Infinity` for all.
+   */
   readonly rowsMax: number;
   readonly settings: Readonly<Record<string, string | number>>;
   insert(db: DB, shape: TableShape, rows: number, signal: AbortSignal): Promise<void>;
@@ -86,7 +90,10 @@ export const transactionWay: InsertWay = {
     ),
 };
 
-/** The guide's fast way: many rows in one statement, each value a parameter. Its text is built for each, as there. */
+/**
+ * The guide's fast way: many rows in one statement, each value a parameter. Its text is built for
+ * each, as there.
+ */
 export function valuesWay(rowsPerStatement: number): InsertWay {
   return {
     name: `VALUES, ${rowsPerStatement} rows`,
@@ -103,14 +110,18 @@ export function valuesWay(rowsPerStatement: number): InsertWay {
           args.push(...rowOf(shape, row));
           tuples.push(`(${shape.columns.map((_, column) => `$${at + column + 1}`).join(", ")})`);
         }
-        const sql = `INSERT INTO ${shape.table} (${shape.columns.join(", ")}) VALUES ${tuples.join(", ")}`;
+        const columns = shape.columns.join(", ");
+        const sql = `INSERT INTO ${shape.table} (${columns}) VALUES ${tuples.join(", ")}`;
         await db.exec(sql, args, { signal });
       }
     },
   };
 }
 
-/** Many rows in one statement, each column an array: one text and one parameter a column, whatever the number of rows. */
+/**
+ * Many rows in one statement, each column an array: one text and one parameter a column, whatever
+ * the number of rows.
+ */
 export function unnestWay(rowsPerStatement: number): InsertWay {
   return {
     name: `unnest, ${rowsPerStatement.toLocaleString("en-US")} rows`,
@@ -155,7 +166,10 @@ export async function copyLines(
 
 const CHUNK_ROWS = 500;
 
-/** The rows of a table as COPY's text format, some hundred at a time. The values hold nothing that needs an escape. */
+/**
+ * The rows of a table as COPY's text format, some hundred at a time. The values hold nothing that
+ * needs an escape.
+ */
 export function* copyChunks(shape: TableShape, rows: number): Generator<string> {
   for (let from = 0; from < rows; from += CHUNK_ROWS) {
     const to = Math.min(from + CHUNK_ROWS, rows);

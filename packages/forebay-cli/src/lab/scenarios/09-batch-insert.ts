@@ -1,4 +1,5 @@
-// Scenario 9: many rows at once instead of one by one. Runs the arms in turns; what they show is put together in 09-findings.ts.
+// Scenario 9: many rows at once instead of one by one. Runs the arms in turns; what they show is
+// put together in 09-findings.ts.
 
 import type { DB } from "forebay";
 import { takeTurns } from "../compare.ts";
@@ -134,9 +135,9 @@ async function takeWays(context: ScenarioContext, db: DB, take: WaysToTake): Pro
     rounds: rounds + 1,
     signal: context.signal,
     arms: ways.map((way) => (round: number) => {
-      const seconds = way.rowsMax < take.rows ? 0.5 : (take.rows * shape.columns.length) / 8e5;
+      const expectedMs = way.rowsMax < take.rows ? 500 : (take.rows * shape.columns.length) / 800;
       const note = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
-      context.step(`${shape.columns.length} columns, ${way.name}`, seconds, note);
+      context.step(`${shape.columns.length} columns, ${way.name}`, expectedMs, note);
       return runWay(context, db, take, way);
     }),
   });
@@ -162,14 +163,14 @@ async function runWay(
   const beganAtMs = clock.nowMs();
   await way.insert(db, shape, rows, signal);
   const wallMs = clock.nowMs() - beganAtMs;
-  const { clientCpuMs, utilisation } = context.loop.end("effect");
+  const { clientCpuMs, utilisationRatio } = context.loop.end("effect");
   const cpuAfter = await readCpu();
   if (!(await holdsRows(db, shape, rows))) take.wrong.turns++;
   return {
     rows,
     wallMs,
     clientCpuMs,
-    utilisationRatio: utilisation,
+    utilisationRatio,
     serverCpuMs:
       cpuBefore === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpuBefore,
   };
@@ -212,14 +213,17 @@ async function probeLimit(context: ScenarioContext, db: DB): Promise<LimitProbe>
 
 const MEMORY_LOOKS = 16;
 
-/** Copies many rows and looks, after a garbage collection, at what is alive meanwhile: what the client has buffered. */
+/**
+ * Copies many rows and looks, after a garbage collection, at what is alive meanwhile: what the
+ * client has buffered.
+ */
 async function probeMemory(
   context: ScenarioContext,
   db: DB,
   shape: TableShape,
   rows: number,
 ): Promise<MemoryProbe> {
-  context.step("COPY, memory", rows / 1e6);
+  context.step("COPY, memory", rows / 1000);
   await db.exec(`TRUNCATE ${shape.table}`);
   let streamedBytes = 0;
   let peakLiveBytes = 0;
@@ -248,7 +252,7 @@ export const batchInsert: Scenario = {
   id: 9,
   title: "Many rows at once instead of one by one",
   needs: "a server with two free connections, and some megabytes of disk",
-  seconds: 45,
-  quickSeconds: 14,
+  expectedMs: 45_000,
+  expectedQuickMs: 14_000,
   run,
 };

@@ -1,4 +1,5 @@
-// Scenario 9, what the measurements say: verdicts, predictions, plots and advice. Every sentence takes its figures from this run.
+// Scenario 9, what the measurements say: verdicts, predictions, plots and advice. Every sentence
+// takes its figures from this run.
 
 import { bootstrap, type Estimate, exact, median, medianRatio, sum } from "../compare.ts";
 import type {
@@ -28,6 +29,25 @@ interface BatchFigures {
   readonly allMs: ReadonlyMap<string, number>;
 }
 
+const ADVICE: Findings["whatToSet"] = {
+  code:
+    "// up to some thousand rows, with ON CONFLICT and RETURNING where needed\n" +
+    "await db.exec(\n" +
+    '  "INSERT INTO t (a, b) SELECT * FROM unnest($1::int[], $2::int[])",\n' +
+    "  [as, bs],\n);\n\n" +
+    "// more: COPY\n" +
+    "await db.withConn((conn) =>\n" +
+    '  conn.raw((pg) => copyFrom(pg, "COPY t (a, b) FROM STDIN", lines)),\n);',
+  when:
+    "Whenever several rows are ready at once. unnest keeps one statement text and one parameter a " +
+    "column whatever the number of rows; VALUES has at most 65,535 parameters, and a new text for " +
+    "each number of rows.",
+  notWhen:
+    "COPY knows no ON CONFLICT and no RETURNING: copy into a temporary table and insert from " +
+    "there. And a batch fails or succeeds as one: where each row must stand for itself, a " +
+    "transaction with savepoints, or one by one.",
+};
+
 const LOOP = "one by one";
 const TX = "one by one in a transaction";
 const VALUES = "VALUES, 1000 rows";
@@ -46,7 +66,8 @@ export function describeBatch(
   const all = (name: string): string => duration(figures.allMs.get(name) ?? Number.NaN);
   return {
     headline:
-      `${rows} rows took ${all(LOOP)} one by one (extrapolated), ${all(TX)} in one transaction, ${all(VALUES)} by VALUES, ` +
+      `${rows} rows took ${all(LOOP)} one by one (extrapolated), ${all(TX)} in one transaction, ` +
+      `${all(VALUES)} by VALUES, ` +
       `${all(UNNEST)} by unnest and ${all(COPY)} by COPY.`,
     experiment: experimentText(context, measured),
     claim: claimOf(measured, figures),
@@ -54,8 +75,11 @@ export function describeBatch(
       verdict: verdictOf(checks),
       why:
         `COPY took ${withInterval(figures.copyOverValues)} times as long as VALUES, unnest ` +
-        `${withInterval(figures.unnestOverValues)} times; ${measured.wrongTurns} turns left wrong rows behind; a COPY of ` +
-        `${megabytes(measured.memory.streamedBytes)} held ${megabytes(measured.memory.peakLiveBytes)} in memory at most.`,
+        `${withInterval(figures.unnestOverValues)} times; ${measured.wrongTurns} turns left ` +
+        "wrong " +
+        "rows behind; a COPY of " +
+        `${megabytes(measured.memory.streamedBytes)} held ` +
+        `${megabytes(measured.memory.peakLiveBytes)} in memory at most.`,
       checks,
     },
     predictions: [
@@ -79,21 +103,7 @@ export function describeBatch(
       ...measured.wide.map((arm) => armOf(arm, measured.wideRows, "20 columns")),
     ],
     plots: plotsOf(measured, figures),
-    whatToSet: {
-      code:
-        "// up to some thousand rows, with ON CONFLICT and RETURNING where needed\n" +
-        "await db.exec(\n" +
-        '  "INSERT INTO t (a, b) SELECT * FROM unnest($1::int[], $2::int[])",\n' +
-        "  [as, bs],\n);\n\n" +
-        "// more: COPY\n" +
-        'await db.withConn((conn) =>\n  conn.raw((pg) => copyFrom(pg, "COPY t (a, b) FROM STDIN", lines)),\n);',
-      when:
-        `Whenever several rows are ready at once. unnest keeps one statement text and one parameter a column whatever the ` +
-        `number of rows; VALUES has at most ${figure(PARAMETERS_MAX)} parameters, and a new text for each number of rows.`,
-      notWhen:
-        "COPY knows no ON CONFLICT and no RETURNING: copy into a temporary table and insert from there. And a batch fails or " +
-        "succeeds as one: where each row must stand for itself, a transaction with savepoints, or one by one.",
-    },
+    whatToSet: ADVICE,
     caveats: caveatsOf(context, measured, figures),
   };
 }
@@ -164,7 +174,9 @@ function questionsOf(measured: BatchMeasured, figures: BatchFigures): Question[]
       threshold: { atMost: 0 },
     },
     {
-      name: `A statement with ${figure(PARAMETERS_MAX + 1)} parameters is refused by the client, naming the limit (1 = yes)`,
+      name:
+        `A statement with ${figure(PARAMETERS_MAX + 1)} parameters is refused by the client, ` +
+        "naming the limit (1 = yes)",
       estimate: exact(limit.isRefusedByClient && limit.isUsableAfter ? 1 : 0),
       threshold: { atLeast: 1 },
       note: `It said: ${limit.message}`,
@@ -173,7 +185,9 @@ function questionsOf(measured: BatchMeasured, figures: BatchFigures): Question[]
       name: "COPY: most bytes held in memory over bytes sent",
       estimate: exact(memory.peakLiveBytes / memory.streamedBytes),
       threshold: { atMost: 0.2 },
-      note: `${megabytes(memory.peakLiveBytes)} of ${megabytes(memory.streamedBytes)}, after garbage collections.`,
+      note:
+        `${megabytes(memory.peakLiveBytes)} of ${megabytes(memory.streamedBytes)}, after garbage ` +
+        "collections.",
     },
   ];
   if (figures.unnestServerCpu !== undefined) {
@@ -211,7 +225,8 @@ function claimOf(measured: BatchMeasured, figures: BatchFigures): Claim {
         ? "holds"
         : "inconclusive",
     why:
-      `For ${figure(measured.rows)} rows it was ${all(LOOP)}, ${all(VALUES)} and ${all(COPY)}. What the guide leaves out: one ` +
+      `For ${figure(measured.rows)} rows it was ${all(LOOP)}, ${all(VALUES)} and ${all(COPY)}. ` +
+      "What the guide leaves out: one " +
       `transaction alone takes ${all(TX)}, and unnest ${all(UNNEST)}.`,
     parts,
   };
@@ -251,7 +266,9 @@ function armOf(arm: InsertArm, rows: number, shape: string): Arm {
     },
     ...(inserted < rows * arm.turns.length
       ? {
-          note: `${counted(inserted / arm.turns.length, "row")} in each turn; the time of all is extrapolated.`,
+          note:
+            `${counted(inserted / arm.turns.length, "row")} in each turn; the time of all is ` +
+            "extrapolated.",
         }
       : {}),
   };
@@ -269,7 +286,9 @@ function plotsOf(measured: BatchMeasured, figures: BatchFigures): BarPlot[] {
       title: `${figure(measured.rows)} rows of two numbers`,
       note:
         `VALUES takes ${figure(figures.valuesOverLoop.value)} times as long as one by one, COPY ` +
-        `${figure(figures.copyOverLoop.value)} times. Each line of the scale is ten times the one before.`,
+        `${figure(figures.copyOverLoop.value)} times. Each line of the scale is ten times the ` +
+        "one " +
+        "before.",
       x: { label: "ms", scale: "log" },
       bars: bars(measured.narrow, measured.rows),
     },
@@ -288,9 +307,13 @@ function experimentText(context: ScenarioContext, measured: BatchMeasured): stri
     ? "Commits wait for the disk."
     : "Commits do not wait for the disk on this server, which flatters the way one by one.";
   return (
-    `One connection inserts ${figure(measured.rows)} rows of two whole numbers into an empty table without an index, ` +
-    `${measured.rounds} times by each way, in turns forward and backward; and ${figure(measured.wideRows)} rows of twenty texts. ` +
-    `${durable} One by one, a share of the rows is inserted and the time extrapolated. After each turn the rows are counted and summed.`
+    `One connection inserts ${figure(measured.rows)} rows of two whole numbers into an empty ` +
+    "table without an index, " +
+    `${measured.rounds} times by each way, in turns forward and backward; and ` +
+    `${figure(measured.wideRows)} rows of twenty texts. ` +
+    `${durable} One by one, a share of the rows is inserted and the time extrapolated. After ` +
+    "each " +
+    "turn the rows are counted and summed."
   );
 }
 
@@ -301,10 +324,15 @@ function caveatsOf(
 ): string[] {
   const roundTrips = measured.rows;
   const caveats = [
-    `Client and server are ${context.server.kind === "embedded" ? "on one machine" : "wherever they are"}: a round trip takes ` +
-      `${duration(context.calibration.queryP50Ms)}. Each further millisecond of it adds ${duration(roundTrips)} to the rows one ` +
+    "Client and server are " +
+      `${context.server.kind === "embedded" ? "on one machine" : "wherever they are"}: a round ` +
+      "trip " +
+      "takes " +
+      `${duration(context.calibration.queryP50Ms)}. Each further millisecond of it adds ` +
+      `${duration(roundTrips)} to the rows one ` +
       `by one, and ${duration(roundTrips / 1000)} to VALUES.`,
-    `A committed insert takes ${duration(context.calibration.commitP50Ms)} here, of which a transaction saves the flush: ` +
+    `A committed insert takes ${duration(context.calibration.commitP50Ms)} here, of which a ` +
+      "transaction saves the flush: " +
       `${withInterval(figures.txOverLoop)} times. Slower disks make that more.`,
     "Indexes, triggers and constraints cost the same by every way, and so lessen the differences.",
   ];

@@ -69,7 +69,7 @@ export class Call<T> extends Request {
       this.#host.settled(this);
       return;
     }
-    
+    this.#signal?.removeEventListener("abort", this);
     if (this.failed) {
       this.#reject(this.#mapError(this.error, "server"));
       return;

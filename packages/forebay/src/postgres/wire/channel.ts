@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import { UsageError } from "../../base/errors.ts";
 import { BadConnError } from "../../driver/errors.ts";
 import { orAborted } from "./abort.ts";
+import { callOut } from "./call-out.ts";
 import type { CallHost } from "./call.ts";
 import { sendCancel } from "./cancel.ts";
 import type { PostgresConfig } from "./config.ts";
@@ -95,14 +96,15 @@ export class Channel implements SessionHost, CallHost {
   }
 
   /**
-   * Asks whether a request may be made: `undefined` is yes. Else a promise that resolves when it
-   * may, or rejects: because of the signal, a lost connection, or a stream that is still open.
+   * Asks whether a request may be made: `undefined` is yes, for as long as nothing else runs. Else
+   * a promise: when it resolves, ask again; it rejects because of the signal, a lost connection, or
+   * a stream that is still open.
    */
   gate(signal: AbortSignal | undefined): Promise<void> | undefined {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (!this.isUsable) return Promise.reject(this.badConn());
     if (this.#unsettled.promise !== undefined) {
-      return orAborted(this.#unsettled.promise, signal).then(() => this.gate(signal));
+      return orAborted(this.#unsettled.promise, signal);
     }
     return this.session.head?.kind === "portal" ? Promise.reject(streamIsOpen()) : undefined;
   }
@@ -277,20 +279,6 @@ function streamIsOpen(): UsageError {
     "ARGUMENT_INVALID",
     "the connection has rows that are still being read: read them to the end, or close them, first",
   );
-}
-
-/**
- * Calls what the user gave us; what it throws is the user's uncaught error, and leaves the session
- * alone.
- */
-function callOut(run: () => void): void {
-  try {
-    run();
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
 }
 
 function closed(socket: Socket): Promise<void> {

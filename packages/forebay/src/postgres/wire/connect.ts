@@ -7,6 +7,7 @@ import { type Clock, TIMER_DELAY_MAX_MS } from "../../base/clock.ts";
 import { ForebayError, isForebayError } from "../../base/errors.ts";
 import type { ConnectOptions } from "../../driver/driver.ts";
 import { orAborted } from "./abort.ts";
+import { callOut } from "./call-out.ts";
 import { Channel } from "./channel.ts";
 import { describeTarget, type PostgresConfig } from "./config.ts";
 import { PgConnection } from "./connection.ts";
@@ -206,7 +207,7 @@ function beginSession(
     const onEnd = () => reject(new Error("the server closed the connection"));
     const startup = new Startup(startupOptions(config, transport, password), {
       send: (bytes) => void socket.write(bytes),
-      notice: (notice) => config.onNotice?.(notice),
+      notice: (notice) => callOut(() => config.onNotice?.(notice)),
       derive: (prepared, { salt, iterations }) =>
         pbkdf2(prepared, salt, iterations, 32, "sha256", (error, key) =>
           error === null ? attempt(() => startup.onDerived(key)) : reject(error),

@@ -81,33 +81,20 @@ export class PgConnection implements DriverConn {
 
   query(sql: string, args: readonly unknown[], options?: StatementOptions): Promise<DriverResult> {
     const gate = this.#channel.gate(options?.signal);
-    if (gate !== undefined) return gate.then(() => this.#query(sql, args, options));
+    if (gate !== undefined) return gate.then(() => this.query(sql, args, options));
     return this.#query(sql, args, options);
   }
 
   stream(sql: string, args: readonly unknown[], options?: StatementOptions): Promise<DriverRows> {
     const gate = this.#channel.gate(options?.signal);
-    if (gate !== undefined) return gate.then(() => this.#stream(sql, args, options));
+    if (gate !== undefined) return gate.then(() => this.stream(sql, args, options));
     return this.#stream(sql, args, options);
   }
 
-  async prepare(sql: string, options?: OperationOptions): Promise<Statement> {
-    const channel = this.#channel;
-    await channel.gate(options?.signal);
-    const name = this.#prefix + String(++this.#statementCount);
-    const call = this.#send("prepare", options, (writer) => {
-      writeParse(writer, name, sql);
-      writeDescribeStatement(writer, name);
-      writer.bytes(SYNC);
-    });
-    try {
-      await call.promise;
-    } catch (error) {
-      // The server may have it all the same, if the call was aborted.
-      channel.forget(name);
-      throw error;
-    }
-    return new Statement(channel, name, call.paramOids, call.fields);
+  prepare(sql: string, options?: OperationOptions): Promise<Statement> {
+    const gate = this.#channel.gate(options?.signal);
+    if (gate !== undefined) return gate.then(() => this.prepare(sql, options));
+    return this.#prepare(sql, options);
   }
 
   /**
@@ -118,24 +105,10 @@ export class PgConnection implements DriverConn {
     await this.query(beginSql(tx), [], options);
   }
 
-  async commit(options?: OperationOptions): Promise<void> {
-    await this.#channel.gate(options?.signal);
-    const call = this.#send(
-      "simple",
-      options,
-      (writer) => writeQuery(writer, "COMMIT"),
-      unknownOutcome,
-    );
-    call.isCancellable = false;
-    const result = await call.promise;
-    if (result.command === "ROLLBACK") {
-      throw new ForebayError(
-        "operating",
-        "COMMIT_ROLLED_BACK",
-        "the server rolled the transaction back instead, because a statement in it had failed",
-        { retryable: false },
-      );
-    }
+  commit(options?: OperationOptions): Promise<void> {
+    const gate = this.#channel.gate(options?.signal);
+    if (gate !== undefined) return gate.then(() => this.commit(options));
+    return this.#commit(options);
   }
 
   async rollback(options?: OperationOptions): Promise<void> {
@@ -165,8 +138,49 @@ export class PgConnection implements DriverConn {
     return this.#channel.close();
   }
 
+  async #prepare(sql: string, options: OperationOptions | undefined): Promise<Statement> {
+    const channel = this.#channel;
+    const name = this.#prefix + String(++this.#statementCount);
+    const call = this.#send("prepare", options, (writer) => {
+      writeParse(writer, name, sql);
+      writeDescribeStatement(writer, name);
+      writer.bytes(SYNC);
+    });
+    try {
+      await call.promise;
+    } catch (error) {
+      // The server may have it all the same, if the call was aborted.
+      channel.forget(name);
+      throw error;
+    }
+    return new Statement(channel, name, call.paramOids, call.fields);
+  }
+
+  async #commit(options: OperationOptions | undefined): Promise<void> {
+    const call = this.#send(
+      "simple",
+      options,
+      (writer) => writeQuery(writer, "COMMIT"),
+      unknownOutcome,
+    );
+    call.isCancellable = false;
+    const result = await call.promise;
+    if (result.command === "ROLLBACK") {
+      throw new ForebayError(
+        "operating",
+        "COMMIT_ROLLED_BACK",
+        "the server rolled the transaction back instead, because a statement in it had failed",
+        { retryable: false },
+      );
+    }
+  }
+
   async #reset(): Promise<void> {
-    await this.#channel.gate(undefined);
+    const channel = this.#channel;
+    for (let gate = channel.gate(undefined); gate !== undefined; ) {
+      await gate;
+      gate = channel.gate(undefined);
+    }
     if (this.txStatus !== "I") await this.rollback();
   }
 

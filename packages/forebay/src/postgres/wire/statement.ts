@@ -62,13 +62,13 @@ export class Statement implements DriverStmt {
 
   query(args: readonly unknown[], options?: StatementOptions): Promise<DriverResult> {
     const gate = this.#channel.gate(options?.signal);
-    if (gate !== undefined) return gate.then(() => this.#query(args, options));
+    if (gate !== undefined) return gate.then(() => this.query(args, options));
     return this.#query(args, options);
   }
 
   stream(args: readonly unknown[], options?: StatementOptions): Promise<DriverRows> {
     const gate = this.#channel.gate(options?.signal);
-    if (gate !== undefined) return gate.then(() => this.#stream(args, options));
+    if (gate !== undefined) return gate.then(() => this.stream(args, options));
     return this.#stream(args, options);
   }
 
