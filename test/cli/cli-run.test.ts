@@ -2,8 +2,12 @@
 // one remains.
 
 import { once } from "node:events";
+import * as fs from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
-import { afterEach, describe, expect, inject, test } from "vitest";
+import * as os from "node:os";
+import * as path from "node:path";
+import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
+import type { LabReport } from "../../packages/forebay-cli/src/lab/index.ts";
 import { findServer, startEmbedded } from "../../packages/forebay-cli/src/server/index.ts";
 import {
   forebay,
@@ -215,4 +219,48 @@ describe("an interrupt ends the run, and the server and its files are gone by th
     await until("the end of the server", () => !isRunning(pid));
     await until("the removal of its files", () => leftBehind(program).length === 0);
   });
+});
+
+describe("a run to its end, of the scenario that takes the least time,", () => {
+  const RUN = ["lab", "run", "9", "--quick"];
+  const TIMEOUT_MS = 240_000;
+  let directory: string;
+  let page: string;
+  beforeEach(() => {
+    directory = fs.mkdtempSync(path.join(os.tmpdir(), "run-test-"));
+    page = path.join(directory, "lab.html");
+  });
+  afterEach(() => {
+    fs.rmSync(directory, { recursive: true, force: true });
+  });
+
+  test(
+    "with --json - writes JSON to standard output and nothing else, and its status is the verdict",
+    async () => {
+      const program = startForebay([...RUN, "--json", "-", "--html", page]);
+      const { status, stdout, stderr } = await program.ended;
+      expect(stderr).toBe("");
+      const report = JSON.parse(stdout) as LabReport;
+      expect(report.scenarios.map((scenario) => scenario.id)).toEqual([9]);
+      const verdict = report.scenarios[0]?.forebay.verdict;
+      expect(status).toBe(verdict === "fail" ? 1 : 0);
+      expect(fs.readFileSync(page, "utf8")).toContain("<html");
+      expect(leftBehind(program)).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test.runIf(fs.existsSync("/dev/full"))(
+    "with a full disk prints its table, writes the other report and gives status 2",
+    async () => {
+      const program = startForebay([...RUN, "--json", "/dev/full", "--html", page]);
+      const { status, stdout, stderr } = await program.ended;
+      expect(status).toBe(2);
+      expect(stderr).toMatch(/^forebay: cannot write \/dev\/full: ENOSPC \[REPORT_NOT_WRITABLE\]/m);
+      expect(stdout).toContain("Scenario 9");
+      expect(fs.readFileSync(page, "utf8")).toContain("<html");
+      expect(leftBehind(program)).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
 });

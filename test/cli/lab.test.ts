@@ -33,7 +33,8 @@ async function leftOnServer(): Promise<{ schemas: number; connections: number }>
   try {
     for (let look = 0; ; look++) {
       const left = await db.queryRow<{ schemas: number; connections: number }>(`
-        SELECT (SELECT count(*)::int FROM pg_namespace WHERE nspname LIKE 'forebay_lab%') AS schemas,
+        SELECT
+          (SELECT count(*)::int FROM pg_namespace WHERE nspname LIKE 'forebay_lab%') AS schemas,
           (SELECT count(*)::int FROM pg_stat_activity
             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()) AS connections`);
       if (look === 50 || left.schemas + left.connections === 0) return left;

@@ -54,7 +54,7 @@ function poolOf(limits: { maxOpenConns: number; maxIdleConns: number }) {
 }
 
 describe("the model of database/sql's pool", () => {
-  test("a caller that dials waits for its own dial, although a connection came free meanwhile", async () => {
+  test("a caller that dials waits for its own dial, although a connection came free", async () => {
     const { fake, pool } = poolOf({ maxOpenConns: Infinity, maxIdleConns: 2 });
     const first = holder(pool);
     fake.dials[0]?.succeed();

@@ -75,7 +75,7 @@ const never = new AbortController().signal;
 const every10Ms = Array.from({ length: 100 }, (_, i) => i * 10);
 
 describe("open load", () => {
-  test("a stalled server shows in the latency of every request that was due meanwhile", async () => {
+  test("a stalled server shows in each request due meanwhile", async () => {
     const clock = new ManualClock();
     const running = runOpenLoad({
       clock,
@@ -155,7 +155,7 @@ describe("open load", () => {
     expect([...result.responseMs]).toEqual([5, 5, 5]);
   });
 
-  test("an abort begins nothing more, waits for what is under way, and rejects with the reason", async () => {
+  test("an abort begins nothing more, waits for what runs, and gives its reason", async () => {
     const clock = new ManualClock();
     const abort = new AbortController();
     let begun = 0;

@@ -19,12 +19,12 @@ import {
 } from "../../../packages/forebay-cli/src/lab/random.ts";
 
 describe("Erlang's formulas", () => {
-  test("the loss formula agrees with the published table: 4.461 erlangs on 10 servers lose 1 %", () => {
+  test("the loss formula agrees with the published table: 4.461 erlangs on 10 lose 1 %", () => {
     expect(erlangB(10, 4.461)).toBeCloseTo(0.01, 4);
     expect(erlangB(20, 12.03)).toBeCloseTo(0.01, 3);
   });
 
-  test("the delay formula agrees with the published example: 10 erlangs, 14 agents, 17.4 % wait", () => {
+  test("the delay formula agrees with the published example: 10 on 14, 17.4 % wait", () => {
     expect(erlangC(14, 10)).toBeCloseTo(0.174, 3);
   });
 
@@ -39,13 +39,10 @@ describe("Erlang's formulas", () => {
     [15, 0.017],
     [16, 0.008],
     [18, 0.0014],
-  ])(
-    "of the 7.88 erlangs of the first scenario, %i connections make a share of %f wait",
-    (c, share) => {
-      expect(erlangC(c, 7.88) / share).toBeGreaterThan(0.93);
-      expect(erlangC(c, 7.88) / share).toBeLessThan(1.07);
-    },
-  );
+  ])("at 7.88 erlangs, %i connections make a share of %f wait", (c, share) => {
+    expect(erlangC(c, 7.88) / share).toBeGreaterThan(0.93);
+    expect(erlangC(c, 7.88) / share).toBeLessThan(1.07);
+  });
 
   test("everybody waits where the load is not below the number of servers", () => {
     expect(erlangC(4, 7.88)).toBe(1);
@@ -62,7 +59,7 @@ describe("waiting times", () => {
     expect(meanWait(1, 0.8, { mean: 2, cv2: 3 })).toBeCloseTo((0.8 * 2 * (1 + 3)) / (2 * 0.2), 10);
   });
 
-  test("M/M/c's mean wait is the share that waits, times the service time, by the servers to spare", () => {
+  test("M/M/c's mean wait is the share that waits times service time by servers to spare", () => {
     expect(meanWait(16, 7.88, { mean: 3.94, cv2: 1 })).toBeCloseTo(
       (erlangC(16, 7.88) * 3.94) / (16 - 7.88),
       12,
@@ -103,7 +100,7 @@ describe("the lognormal distribution of the guide", () => {
 });
 
 describe("the ideal queue", () => {
-  test("requests are served in the order in which they came, by whichever server is free first", () => {
+  test("requests are served in order, by whichever server is free first", () => {
     const { waits, waitedRatio } = idealQueue(2, [0, 1, 2, 3], [10, 4, 1, 1]);
     expect([...waits]).toEqual([0, 0, 3, 3]);
     expect(waitedRatio).toBe(0.5);

@@ -167,7 +167,7 @@ describe("the table", () => {
   });
 });
 
-test("templates escape text and numbers, keep markup, join lists, and leave nothing out for undefined", () => {
+test("templates escape text, keep markup, join lists, and drop what is undefined", () => {
   const inner = html`<b>${"<"}</b>`;
   expect(html`<p title="${'"'}">${[inner, 1, undefined]}</p>`.markup).toBe(
     '<p title="&quot;"><b>&lt;</b>1</p>',

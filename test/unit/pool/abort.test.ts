@@ -5,7 +5,7 @@ import { fill, leaseOf, reasonOf, script, take, takeOne, watch } from "./steps.t
 
 const listenersOf = (signal: AbortSignal) => getEventListeners(signal, "abort").length;
 
-test("an acquire with an aborted signal is rejected with its reason, and takes nothing", async () => {
+test("an acquire with an aborted signal is rejected with its reason, taking nothing", async () => {
   const bench = poolBench();
   await fill(bench, 1);
   const controller = new AbortController();
@@ -63,7 +63,7 @@ test("an aborted waiter leaves at once, and the next in line is served", async (
   expect(bench.pool.stats().pool).toMatchObject({ leased: 1, acquireCount: 2 });
 });
 
-test("an abort in the same turn as the grant comes too late, and the caller has the lease", async () => {
+test("an abort in the same turn as the grant is too late: the caller has the lease", async () => {
   const bench = poolBench({ maxOpenConns: 1 });
   const holder = await takeOne(bench);
   const controller = new AbortController();

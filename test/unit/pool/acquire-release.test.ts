@@ -97,7 +97,7 @@ test("a connection that its driver calls invalid is closed, not kept", async () 
   expect(bench.pool.stats().openConnections).toBe(0);
 });
 
-test("a driver that throws when asked for validity loses the connection, not the place", async () => {
+test("an isValid that throws costs the connection, not the place", async () => {
   const list: unknown[] = [];
   const thrown = new Error("isValid is broken");
   const bench = poolBench(

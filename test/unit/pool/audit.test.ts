@@ -254,7 +254,7 @@ test.each(WOUNDS)("the audit finds %s broken where %s", (invariant, _, options, 
   expect(() => patient.audit.check(now(0))).toThrow(`${invariant} is broken: `);
 });
 
-test("more may be open, or be dialed, than a limit that was lowered, but not more than before", () => {
+test("above a limit that was lowered, no more may be open or dialed than before", () => {
   const patient = new Patient({ maxOpenConns: 6, maxDialing: 2, maxIdleConns: 1 });
   patient.fill();
   patient.slot("connecting");

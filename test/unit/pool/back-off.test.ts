@@ -143,7 +143,7 @@ test("who waits through an outage is served when it is over", async () => {
   expect(waiter.state).toBe("resolved");
 });
 
-test("a server that ends each connection before it is ready is paused for like one that refuses", async () => {
+test("a server that ends connections before they are ready is paused for too", async () => {
   const bench = poolBench({ maxOpenConns: 1, random: { next: () => 0 } });
   const { connector } = bench;
   const connect = connector.connect.bind(connector);

@@ -1,4 +1,5 @@
-// What the pool stands on: assertions, errors, the process's own clock and random numbers, the state tables.
+// What the pool stands on: assertions, errors, the process's own clock and random numbers, the
+// state tables.
 
 import { describe, expect, test } from "vitest";
 import { assert, BugError, unreachable } from "../../../packages/forebay/src/base/assert.ts";
@@ -25,13 +26,13 @@ const now = (ms: number) => ms as MonotonicMs;
 describe("assertions", () => {
   test("a failed one is a bug of ours, and asks to be reported", () => {
     expect(() => assert(true, "fine")).not.toThrow();
-    const fail = () => assert(1 > 2, "one is more than two");
+    const fail = () => assert(Number.isNaN(1), "one is not a number");
     expect(fail).toThrow(BugError);
     expect(fail).toThrow(
       expect.objectContaining({
         name: "BugError",
         code: "BUG",
-        message: "bug in forebay: one is more than two. Please report this with the stack. [BUG]",
+        message: "bug in forebay: one is not a number. Please report this with the stack. [BUG]",
       }),
     );
   });
@@ -191,22 +192,31 @@ describe("the slots", () => {
     closed: ["closed"],
   };
 
-  test.each(KINDS.flatMap((from) => KINDS.map((to) => [from, to] as const)))(
-    "the move from %s to %s is made or refused as the table says",
-    (from, to) => {
-      const lists = new SlotLists<PooledConn>();
-      const slot = new Slot<PooledConn>(1, now(0), 0);
-      lists.add(slot);
-      for (const step of PATHS[from]) lists.move(slot, step);
-      if (MOVES[from].includes(to)) {
-        lists.move(slot, to);
-        expect(slot.kind).toBe(to);
-        expect(lists.open).toBe(to === "closed" ? 0 : 1);
-        if (to !== "closed") expect([...lists[to]]).toEqual([slot]);
-      } else {
-        expect(() => lists.move(slot, to)).toThrow(`slot: ${from} to ${to}`);
-        expect(slot.kind).toBe(from);
-      }
+  const PAIRS = KINDS.flatMap((from) => KINDS.map((to) => ({ from, to })));
+  const isLegal = ({ from, to }: (typeof PAIRS)[number]) => MOVES[from].includes(to);
+
+  function slotIn(kind: SlotKind): { lists: SlotLists<PooledConn>; slot: Slot<PooledConn> } {
+    const lists = new SlotLists<PooledConn>();
+    const slot = new Slot<PooledConn>(1, now(0), 0);
+    lists.add(slot);
+    for (const step of PATHS[kind]) lists.move(slot, step);
+    return { lists, slot };
+  }
+
+  test.each(PAIRS.filter(isLegal))("may move from $from to $to", ({ from, to }) => {
+    const { lists, slot } = slotIn(from);
+    lists.move(slot, to);
+    expect(slot.kind).toBe(to);
+    expect(lists.open).toBe(to === "closed" ? 0 : 1);
+    expect(slot.list).toBe(to === "closed" ? undefined : lists[to]);
+  });
+
+  test.each(PAIRS.filter((pair) => !isLegal(pair)))(
+    "may not move from $from to $to",
+    ({ from, to }) => {
+      const { lists, slot } = slotIn(from);
+      expect(() => lists.move(slot, to)).toThrow(`slot: ${from} to ${to}`);
+      expect(slot.kind).toBe(from);
     },
   );
 

@@ -15,7 +15,7 @@ import {
   watch,
 } from "./steps.ts";
 
-test("close of a pool at rest closes what is idle, then the connector, and leaves no timer", async () => {
+test("close at rest closes what is idle, then the connector, and leaves no timer", async () => {
   const bench = poolBench({ connMaxIdleTimeMs: 1000 }, script({ close: () => ({ afterMs: 5 }) }));
   await fill(bench, 3);
   const closing = watch(bench.pool.close());
@@ -76,7 +76,7 @@ test("close turns away all who wait, at once", async () => {
   await closing;
 });
 
-test("from close on, acquire is refused and tryAcquire gives nothing, also while draining", async () => {
+test("from close on acquire is refused, and tryAcquire gives nothing", async () => {
   const bench = poolBench();
   const holder = await takeOne(bench);
   const closing = bench.pool.close();
@@ -127,7 +127,7 @@ test("after drainTimeoutMs, connections in use are closed by force", async () =>
   expect(() => lease.release()).toThrow("LEASE_STALE");
 });
 
-test("nothing is called on a connection closed by force when its holder gives it back", async () => {
+test("nothing is called on a connection closed by force when it is given back", async () => {
   const { list, onBackgroundError } = reports();
   const bench = poolBench(
     { onBackgroundError, closeTimeoutMs: 100 },
@@ -353,7 +353,7 @@ test("a connector need not have a close, and one that takes time is awaited", as
   expect(closing.state).toBe("resolved");
 });
 
-test("a connection that is lost while the pool drains counts once, and lets close end", async () => {
+test("a connection lost while the pool drains counts once, and lets close end", async () => {
   const bench = poolBench();
   const lease = await takeOne(bench);
   const closing = watch(bench.pool.close());

@@ -1,4 +1,5 @@
-// What surrounds a call: the asynchronous context of the caller, and whether the process is kept alive.
+// What surrounds a call: the asynchronous context of the caller, and whether the process is kept
+// alive.
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { expect, test } from "vitest";
@@ -168,7 +169,7 @@ test("a pool with idle connections and limits of time lets the process end", asy
   expect(life.keepsAlive).toBe(false);
 });
 
-test("a timer that was set while nobody waited keeps the process alive once somebody does", async () => {
+test("a timer set while nobody waited keeps the process alive once somebody does", async () => {
   const { life, bench } = lifeBench({
     maxOpenConns: 2,
     minIdleConns: 1,

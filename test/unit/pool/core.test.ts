@@ -1,4 +1,5 @@
-// The core by itself: it refuses what only a bug of the shell could ask, and its effects are in order.
+// The core by itself: it refuses what only a bug of the shell could ask, and its effects are in
+// order.
 
 import { expect, test } from "vitest";
 import { BugError } from "../../../packages/forebay/src/base/assert.ts";

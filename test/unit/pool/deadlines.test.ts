@@ -59,7 +59,7 @@ test("one deadline can span several acquires", async () => {
   lease.release();
 });
 
-test("a deadline that has passed lets a caller have what is idle, and otherwise nothing", async () => {
+test("a deadline that has passed lets a caller have what is idle, or nothing", async () => {
   const bench = poolBench({ maxOpenConns: 1 });
   const lease = await takeOne(bench);
   await bench.advance(1000);
@@ -130,11 +130,12 @@ test("time spent on a dial counts, and the dial goes on without the caller", asy
   expect(bench.pool.stats()).toMatchObject({ idle: 1, pool: { dialCount: 1 } });
 });
 
-test("an answer that arrived in time comes before a deadline that passed in the same stall", async () => {
+test("an answer that arrived in time comes before a deadline of the same stall", async () => {
   const bench = poolBench({ maxOpenConns: 1, acquireTimeoutMs: 100 });
   const holder = await takeOne(bench);
   const waiter = watch(bench.pool.acquire());
-  // The timer fires; what was read from sockets meanwhile is handled before the pool looks at deadlines.
+  // The timer fires; what was read from sockets meanwhile is handled before the pool looks at
+  // deadlines.
   const afterIo = bench.clock.afterIo.bind(bench.clock);
   bench.clock.afterIo = (run) => {
     holder.release();

@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import type { ConnectOptions, PooledConn } from "../../../packages/forebay/src/driver/driver.ts";
+import type { PooledConn } from "../../../packages/forebay/src/driver/driver.ts";
+import { Dialer } from "../../../packages/forebay/src/pool/dialer.ts";
+import { resolveOptions } from "../../../packages/forebay/src/pool/options.ts";
+import { Slot } from "../../../packages/forebay/src/pool/state.ts";
+import { FakeConnector } from "../../../packages/forebay/src/testing/fake-connector.ts";
+import { VirtualClock } from "../../../packages/forebay/src/testing/virtual-clock.ts";
 import { poolBench } from "../../support/pool.ts";
 import { closedBy, leaseOf, poolErrorOf, poolOf, script, takeOne, watch } from "./steps.ts";
 
@@ -73,7 +78,7 @@ test("a dial that is still to begin is left out when nobody wants it any more", 
   expect(bench.pool.stats()).toMatchObject({ idle: 1, pool: { leased: 1 } });
 });
 
-test("a dial that nobody wants any more, and for which there is no room to be idle, is closed", async () => {
+test("a dial that nobody wants any more is closed where none may be idle", async () => {
   const bench = poolBench({ maxIdleConns: 0 }, SLOW);
   const controller = new AbortController();
   watch(bench.pool.acquire({ signal: controller.signal }));
@@ -91,7 +96,7 @@ test("what is being opened counts against maxOpenConns", async () => {
   expect(bench.connector.dialCount).toBe(2);
 });
 
-test("a dial that takes longer than dialTimeoutMs is aborted, and those who wait go on waiting", async () => {
+test("a dial longer than dialTimeoutMs is aborted, and who waits goes on waiting", async () => {
   const bench = poolBench(
     { dialTimeoutMs: 100 },
     script({ connect: (_, connId) => (connId === 1 ? "never" : "ok") }),
@@ -120,8 +125,8 @@ test("a dial timeout is the cause of the waiter's error, and says what to look a
     family: "operating",
     retryable: true,
     message:
-      "fake: no connection was made within 100ms. Check the address, the network and the server's " +
-      "load [CONNECT_TIMEOUT]",
+      "fake: no connection was made within 100ms. Check the address, the network and the " +
+      "server's load [CONNECT_TIMEOUT]",
   });
 });
 
@@ -146,7 +151,7 @@ test("a connector that ignores the abort has closeTimeoutMs; then its place is f
   expect(clock.pendingTimerCount).toBe(0);
 });
 
-test("a connection that arrives after its dial was given up is closed, and counted nowhere", async () => {
+test("a connection that arrives after its dial was given up is closed, not counted", async () => {
   let arrive: (conn: PooledConn) => void = () => undefined;
   let closed = 0;
   const { pool, clock } = poolOf<PooledConn>(
@@ -234,7 +239,7 @@ test("a connector that throws at once is a dial that failed", async () => {
   expect(waiter.state).toBe("resolved");
 });
 
-test("a dial that cannot succeed tells all who wait, where nothing else can serve them", async () => {
+test("a hopeless dial tells all who wait, where nothing else can serve them", async () => {
   const bench = poolBench(
     { maxOpenConns: 1 },
     script({ connect: () => ({ fail: new Error("password authentication failed"), afterMs: 5 }) }),
@@ -285,7 +290,7 @@ test("without shouldRetryConnect, and where it throws, trying again may help", a
   };
   for (const more of [{}, { shouldRetryConnect: broken }]) {
     let dials = 0;
-    const connect = (_: ConnectOptions): Promise<PooledConn> => {
+    const connect = (): Promise<PooledConn> => {
       dials += 1;
       return dials === 1
         ? Promise.reject(new Error("refused"))
@@ -305,6 +310,16 @@ test("a dial's timers are gone when it has ended", async () => {
   await bench.advance(20);
   await acquire;
   expect(bench.clock.pendingTimerCount).toBe(0);
+});
+
+test("an abort of a dial that has ended has no effect", () => {
+  const ignore = () => undefined;
+  const clock = new VirtualClock();
+  const { settings } = resolveOptions({ clock }, "fake");
+  const events = { dialed: ignore, failed: ignore, lost: ignore };
+  const dialer = new Dialer(new FakeConnector(clock), settings, events);
+  dialer.abort(new Slot(1, clock.nowMs(), 0), new Error("too late"));
+  expect(clock.pendingTimerCount).toBe(0);
 });
 
 test("hanging dials never take a place for good", async () => {

@@ -7,7 +7,7 @@ import { fill, poolErrorOf, script, take, takeOne, watch } from "./steps.ts";
 
 const REFUSED = new Error("connect ECONNREFUSED 10.0.0.1:5432");
 
-test("POOL_TIMEOUT at the limit says who holds what for how long, and what to look for", async () => {
+test("POOL_TIMEOUT at the limit says what is held for how long, and what to do", async () => {
   const bench = poolBench({ name: "orders", maxOpenConns: 3, acquireTimeoutMs: 5000 });
   const [oldest] = await take(bench, 1);
   await bench.advance(56_000);
@@ -80,8 +80,8 @@ test("POOL_TIMEOUT while the server refuses has the last dial's error as its cau
   expect((await error).cause).toBe(REFUSED);
   expect((await error).message).toBe(
     "test: no connection after 300ms (max 10: 0 in use, 0 idle, 0 connecting, 0 closing; " +
-      "0 waiting). The server cannot be reached: connect ECONNREFUSED 10.0.0.1:5432. See `cause`; " +
-      "the pool goes on trying in the background [POOL_TIMEOUT]",
+      "0 waiting). The server cannot be reached: connect ECONNREFUSED 10.0.0.1:5432. See " +
+      "`cause`; the pool goes on trying in the background [POOL_TIMEOUT]",
   );
 });
 

@@ -105,7 +105,7 @@ test("after a success, an old dial that fails is not remembered without a pause"
   expect(backoff.isFailing).toBe(backoff.lastError !== undefined);
 });
 
-test("a session whose reset throws at once is counted as one that could not be made fit", async () => {
+test("a session whose reset throws at once is counted as reset-failed", async () => {
   const bench = poolBench(
     {},
     script({
@@ -134,11 +134,10 @@ test("a lease comes back although onBackgroundError throws", async () => {
     }),
   );
   const lease = await takeOne(bench);
-  try {
-    lease.release();
-  } catch (error) {
-    expect(error).toMatchObject({ message: "the logger is broken" });
-  }
+  const giveBack = async () => lease.release();
+  expect([undefined, "the logger is broken"]).toContain(
+    await giveBack().catch((error: Error) => error.message),
+  );
   await bench.advance(0);
   expect(bench.pool.stats().pool.leased).toBe(0);
 });
@@ -153,7 +152,7 @@ test("an option that is not a function, a clock or a name where one is wanted is
   ]) {
     const make = () => new Pool(connector, options as unknown as PoolOptions);
     const [option = ""] = Object.keys(options);
-    expect(make, option).toThrow(option);
+    expect(make).toThrow(option);
   }
 });
 
@@ -186,7 +185,7 @@ test("a dial without a limit of time is not given up after the longest timer", a
   expect({ aborted, state: waiter.state }).toEqual({ aborted: false, state: "pending" });
 });
 
-test("where places are being closed or checked, the advice does not blame those who hold none", async () => {
+test("where a place is being checked or closed, the advice blames no holder", async () => {
   const bench = poolBench(
     { maxOpenConns: 1, acquireTimeoutMs: 50 },
     script({ resetSession: () => "never", close: () => "never" }),
@@ -205,7 +204,10 @@ test("the advice of POOL_QUEUE_FULL is two sentences", async () => {
   expect(message).toContain("before raising maxOpenConns. Shed load, or raise maxWaiters");
 });
 
-/** Asks for something at a moment `byMs` later than the clock's timers know of, as after a stall of the event loop. */
+/**
+ * Asks for something at a moment `byMs` later than the clock's timers know of, as after a stall of
+ * the event loop.
+ */
 async function stall<T>(clock: VirtualClock, byMs: number, ask: () => Promise<T>): Promise<T> {
   const now = clock.nowMs.bind(clock);
   clock.nowMs = () => at(now() + byMs);

@@ -110,7 +110,7 @@ test("minIdleConns are opened in the background, at once and without a caller", 
   expect(bench.pool.stats()).toMatchObject({ idle: 3, pool: { dialCount: 3, acquireCount: 0 } });
 });
 
-test("minIdleConns are refilled when connections go into use, as far as there is room", async () => {
+test("minIdleConns are refilled when connections go into use, if there is room", async () => {
   const bench = poolBench({ minIdleConns: 2, maxOpenConns: 3 });
   await bench.advance(0);
   const [first] = await take(bench, 1);
@@ -139,7 +139,7 @@ test("minIdleConns are refilled when one is lost, discarded or too old", async (
   expect(closedBy(bench)).toMatchObject({ lost: 1, discarded: 1, lifetime: 2 });
 });
 
-test("the idle time spares as many as minIdleConns needs, and takes those idle longest", async () => {
+test("the idle time spares as many as minIdleConns needs, and takes the oldest", async () => {
   const bench = poolBench({ connMaxIdleTimeMs: 100 });
   const conns = await fill(bench, 3);
   bench.pool.setMinIdleConns(1);

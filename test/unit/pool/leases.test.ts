@@ -15,8 +15,8 @@ const stale = (what: string) =>
     family: "usage",
     retryable: false,
     message:
-      `a lease was ${what} after it had been given back: the connection may be somebody else's by ` +
-      "now. Give each lease back once, and do not use it after that [LEASE_STALE]",
+      `a lease was ${what} after it had been given back: the connection may be somebody ` +
+      "else's by now. Give each lease back once, and do not use it after that [LEASE_STALE]",
   });
 
 test.each(["release", "discard"] as const)(

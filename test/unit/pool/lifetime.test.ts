@@ -23,7 +23,7 @@ test("an idle connection is closed when its lifetime ends, and not before", asyn
   expect(bench.clock.pendingTimerCount).toBe(0);
 });
 
-test("each connection expires up to a tenth earlier, by a share drawn at its creation", async () => {
+test("each connection expires up to a tenth earlier, by a share of its own", async () => {
   const random = sequence(0, 0.5, 0.999);
   const bench = poolBench({ connMaxLifetimeMs: 1000, random });
   const conns = await fill(bench, 3);

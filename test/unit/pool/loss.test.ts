@@ -55,7 +55,7 @@ test("a lost connection does not go to who waits; a new one does", async () => {
   expect(waiter.value?.conn.id).toBe(2);
 });
 
-test("a connection that is lost while its session is reset is closed as lost, fit or not", async () => {
+test("a connection lost while its session is reset is closed as lost, fit or not", async () => {
   for (const outcome of [{ afterMs: 10 }, { fail: new Error("no"), afterMs: 10 }]) {
     const bench = poolBench({}, script({ resetSession: () => outcome }));
     const lease = await takeOne(bench);

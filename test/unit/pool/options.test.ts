@@ -42,8 +42,7 @@ const NONSENSE: readonly (readonly [unknown, string])[] = [
   [5n, "5"],
 ];
 
-const make = (options: object) => () =>
-  new Pool(new FakeConnector(new VirtualClock()), options as PoolOptions);
+const make = (options: object) => () => new Pool(new FakeConnector(new VirtualClock()), options);
 
 const invalid = (message: string) =>
   expect.objectContaining({

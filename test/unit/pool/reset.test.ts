@@ -88,7 +88,7 @@ test("with resetTimeoutMs Infinity a reset may take as long as it likes", async 
   expect(bench.pool.stats()).toMatchObject({ idle: 1, pool: { checking: 0 } });
 });
 
-test("a reset that throws at once is reported, and costs the connection, not the place", async () => {
+test("a reset that throws at once is reported, and costs no place", async () => {
   const { list, onBackgroundError } = reports();
   const thrown = new Error("resetSession is broken");
   const bench = poolBench(
@@ -135,7 +135,7 @@ test("sessions are reset side by side", async () => {
   expect(bench.pool.stats().idle).toBe(5);
 });
 
-test("what is being reset counts against maxOpenConns, and its waiter is no reason to dial", async () => {
+test("what is being reset counts against maxOpenConns, so nothing more is dialed", async () => {
   const bench = poolBench({ maxOpenConns: 2 }, script({ resetSession: () => ({ afterMs: 20 }) }));
   for (const lease of await take(bench, 2)) lease.release();
   const waiter = watch(bench.pool.acquire());

@@ -62,7 +62,7 @@ test("a newcomer does not pass who waits for a raised limit's dial", async () =>
   expect(served).toEqual(["waiter", "newcomer"]);
 });
 
-test("a lowered maxOpenConns closes now what is idle beyond it, the longest idle first", async () => {
+test("a lowered maxOpenConns closes now what is idle beyond it, the oldest first", async () => {
   const bench = poolBench();
   const conns = await fill(bench, 4);
   bench.pool.setMaxOpenConns(2);
@@ -94,7 +94,7 @@ test("a lowered maxOpenConns closes what is in use only when it comes back", asy
   expect(closedBy(bench)).toEqual({ "open-limit": 2 });
 });
 
-test("surplus is closed when it comes back even though somebody waits, who gets the next", async () => {
+test("surplus is closed when it comes back, and who waits gets the next", async () => {
   const bench = poolBench({ maxOpenConns: 2 });
   const [first, second] = await take(bench, 2);
   const waiter = watch(bench.pool.acquire());
@@ -147,7 +147,7 @@ test("a raised maxIdleConns keeps more from then on", async () => {
   expect(bench.pool.stats()).toMatchObject({ idle: 2, maxIdleClosed: 1 });
 });
 
-test("a raised minIdleConns is opened in the background now, as far as the limits let it", async () => {
+test("a raised minIdleConns is opened in the background, if the limits let it", async () => {
   const bench = poolBench({ maxOpenConns: 3, maxIdleConns: 2 });
   bench.pool.setMinIdleConns(100);
   await bench.advance(0);
@@ -221,7 +221,7 @@ test("a changed acquire timeout counts for acquires that begin after it", async 
   expect(before.state).toBe("rejected");
 });
 
-test("a lowered maxWaiters turns nobody away who waits, and a raised one lets more wait", async () => {
+test("a lowered maxWaiters turns nobody away, and a raised one lets more wait", async () => {
   const bench = poolBench({ maxOpenConns: 1 });
   const holder = await takeOne(bench);
   const waiters = [watch(bench.pool.acquire()), watch(bench.pool.acquire())];

@@ -32,7 +32,7 @@ test("a fresh pool has nothing to tell but its limit and its name", () => {
   });
 });
 
-test("openConnections and inUse count what is being dialed, checked and closed; idle does not", async () => {
+test("openConnections and inUse count what is dialed, checked and closed", async () => {
   const bench = poolBench(
     { closeTimeoutMs: 1000, resetTimeoutMs: 1000 },
     script({
@@ -113,7 +113,7 @@ test("a wait counts its time however it ends: abort, timeout, close", async () =
   expect(bench.pool.stats().pool).toMatchObject({ abortCount: 1, timeoutCount: 1 });
 });
 
-test("of those who wait, as many as can have a dial wait for that, and the others at the limit", async () => {
+test("as many wait for a dial as can have one, and only the others at the limit", async () => {
   const bench = poolBench({ maxOpenConns: 2 }, script({ connect: () => ({ afterMs: 10 }) }));
   for (let count = 0; count < 5; count++) watch(bench.pool.acquire());
   expect(bench.pool.stats().waitCount).toBe(3);
@@ -229,7 +229,7 @@ test.each(RETIRE_REASONS)(
   },
 );
 
-test("the DBStats counters are those of database/sql: setter, return, age and idleness", async () => {
+test("the counters of closed connections are those of database/sql", async () => {
   const bench = poolBench({ maxIdleConns: 3, connMaxIdleTimeMs: 100 });
   await fill(bench, 4);
   bench.pool.setMaxIdleConns(2);

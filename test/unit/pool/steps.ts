@@ -1,5 +1,5 @@
-// What the tests of the pool do again and again: take some connections, see how a promise stands, drive a pool with a
-// hand-made connector.
+// What the tests of the pool do again and again: take some connections, see how a promise stands,
+// drive a pool with a hand-made connector.
 
 import { seededRandom } from "../../../packages/forebay/src/base/random.ts";
 import type {

@@ -9,7 +9,10 @@ import { leaseOf, poolErrorOf, queue, script, take, takeOne, watch } from "./ste
 /** Random numbers that are always the same one. */
 const always = (value: number): Random => ({ next: () => value });
 
-/** Queues `names` on a pool of one, then lets each in turn release; says who was served in which order. */
+/**
+ * Queues `names` on a pool of one, then lets each in turn release; says who was served in which
+ * order.
+ */
 async function serve(order: WaiterOrder, random: Random, change?: WaiterOrder): Promise<string[]> {
   const bench = poolBench({ maxOpenConns: 1, waiterOrder: order, random });
   const holder = await takeOne(bench);

@@ -122,7 +122,7 @@ describe("between timers", () => {
     expect(fired).toEqual(["chain@10", "timer@20"]);
   });
 
-  test("what was put off until after input and output runs, in order, and so does what it puts off", async () => {
+  test("what was put off until after input and output runs in order, to the last", async () => {
     const { clock, fired, note } = noting();
     clock.setTimer(10, () => {
       clock.afterIo(() => {

@@ -118,7 +118,7 @@ async function measureAndReport(
   run.progress.end();
   // First what cannot fail for want of space: then an hour's work is not lost to a full disk.
   if (options.json === "-") process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
-  else printTable(report);
+  else process.stdout.write(`${printTable(report).trimEnd()}\n`);
   const writers = { "--json": writeJson, "--html": writeHtml };
   await writeReportFiles(run.files, (file, option) => writers[option](report, file));
   run.signal.throwIfAborted();

@@ -119,9 +119,10 @@ function armsPart(scenario: ScenarioReport): Markup {
     const keys = plain.join();
     groups.set(keys, [...(groups.get(keys) ?? []), arm]);
   }
-  return html`<details><summary>All ${scenario.arms.length} arms, with settings and measures</summary>${[
-    ...groups.values(),
-  ].map(armTable)}</details>`;
+  const tables = [...groups.values()].map(armTable);
+  return html`<details>
+<summary>All ${scenario.arms.length} arms, with settings and measures</summary>
+${tables}</details>`;
 }
 
 function armTable(arms: readonly Arm[]): Markup {

@@ -6,7 +6,7 @@ import { scaleLinear, scaleLog } from "d3-scale";
 import { curveStepAfter, line } from "d3-shape";
 import type { Axis, BarPlot, LinePlot, Plot, Series } from "../lab/scenario.ts";
 import { figure } from "../lab/words.ts";
-import { html, type Markup } from "./escape.ts";
+import { html, type Markup, type Part } from "./escape.ts";
 
 const WIDTH = 440;
 const HEIGHT = 270;
@@ -40,9 +40,26 @@ function linePicture(plot: LinePlot): Markup {
     [HEIGHT - MARGIN.bottom, MARGIN.top],
   );
   const shapes = plot.series.map((series, index) => seriesShape(series, index, x.place, y.place));
-  return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${plot.title}. ${plot.note}">${gridY(
-    y,
-  )}${gridX(x, plot.x)}${axisLabels(plot)}${shapes}</svg>`;
+  return frame(plot, HEIGHT, [gridY(y), gridX(x, plot.x), axisLabels(plot), shapes]);
+}
+
+function frame(plot: Plot, height: number, content: Part): Markup {
+  const said = `${plot.title}. ${plot.note}`;
+  return html`<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${said}">
+${content}
+</svg>`;
+}
+
+/** A line of the grid, from one corner of a box to the other. */
+function gridLine(from: readonly [number, number], to: readonly [number, number]): Markup {
+  return html`<line class="grid" x1="${from[0]}" y1="${from[1]}" x2="${to[0]}" y2="${to[1]}"/>`;
+}
+
+type Anchor = "start" | "middle" | "end";
+
+function label(at: readonly [number, number], anchor: Anchor, text: string, kind = "tick"): Markup {
+  const [x, y] = at;
+  return html`<text class="${kind}" x="${x}" y="${y}" text-anchor="${anchor}">${text}</text>`;
 }
 
 /**
@@ -94,42 +111,39 @@ function logTicks(domain: readonly number[]): number[] {
 
 function gridY(axis: PlacedAxis): Markup[] {
   return axis.ticks.map((tick) => {
-    const at = round(axis.place(tick));
-    return html`<line class="grid" x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${at}" y2="${at}"/><text x="${
-      MARGIN.left - 6
-    }" y="${at + 4}" text-anchor="end">${figure(tick)}</text>`;
+    const y = round(axis.place(tick));
+    return html`${gridLine([MARGIN.left, y], [WIDTH - MARGIN.right, y])}
+${label([MARGIN.left - 6, y + 4], "end", figure(tick))}`;
   });
 }
 
 function gridX(axis: PlacedAxis, about: Axis): Markup[] {
   const bottom = HEIGHT - MARGIN.bottom;
   return axis.ticks.map((tick) => {
-    const at = round(axis.place(tick));
-    const text = about.scale === "percentile" ? (tick === 0 ? "0" : String(tick)) : figure(tick);
-    return html`<line class="grid" x1="${at}" x2="${at}" y1="${MARGIN.top}" y2="${bottom}"/><text x="${at}" y="${
-      bottom + 16
-    }" text-anchor="middle">${text}</text>`;
+    const x = round(axis.place(tick));
+    const text = about.scale === "percentile" ? String(tick) : figure(tick);
+    return html`${gridLine([x, MARGIN.top], [x, bottom])}
+${label([x, bottom + 16], "middle", text)}`;
   });
 }
 
 function axisLabels(plot: LinePlot): Markup {
   const middle = (MARGIN.left + WIDTH - MARGIN.right) / 2;
-  return html`<text class="axis" x="${middle}" y="${HEIGHT - 6}" text-anchor="middle">${
-    plot.x.label
-  }</text><text class="axis" transform="translate(12 ${HEIGHT / 2 - 14}) rotate(-90)" text-anchor="middle">${
-    plot.y.label
-  }</text>`;
+  return html`${label([middle, HEIGHT - 6], "middle", plot.x.label, "axis")}
+<g transform="translate(12 ${HEIGHT / 2 - 14}) rotate(-90)">
+${label([0, 0], "middle", plot.y.label, "axis")}
+</g>`;
 }
 
 function seriesShape(series: Series, index: number, x: Place, y: Place): Markup {
   const color = `s${(index % 4) + 1}`;
   if (series.style === "dots") {
-    return html`<g class="dot ${color}">${series.points.map(
-      ([at, value]) =>
-        html`<circle cx="${round(x(at))}" cy="${round(y(value))}" r="4.5"><title>${series.name}: ${figure(
-          value,
-        )} at ${figure(at)}</title></circle>`,
-    )}</g>`;
+    const dots = series.points.map(([at, value]) => {
+      const said = `${series.name}: ${figure(value)} at ${figure(at)}`;
+      const [cx, cy] = [round(x(at)), round(y(value))];
+      return html`<circle cx="${cx}" cy="${cy}" r="4.5"><title>${said}</title></circle>`;
+    });
+    return html`<g class="dot ${color}">${dots}</g>`;
   }
   const path = line<readonly [number, number]>(
     ([at]) => round(x(at)),
@@ -137,9 +151,9 @@ function seriesShape(series: Series, index: number, x: Place, y: Place): Markup 
   );
   if (series.style === "steps") path.curve(curveStepAfter);
   const dashes = series.style === "dashes" ? " dashed" : "";
-  return html`<path class="stroke ${color}${dashes}" d="${path([...series.points]) ?? ""}"><title>${
-    series.name
-  }</title></path>`;
+  const drawn = path([...series.points]) ?? "";
+  return html`<path class="stroke ${color}${dashes}" d="${drawn}">
+<title>${series.name}</title></path>`;
 }
 
 function legend(series: readonly Series[]): Markup {
@@ -149,7 +163,8 @@ function legend(series: readonly Series[]): Markup {
       style === "dots"
         ? html`<g class="dot ${color}"><circle cx="13" cy="6" r="4.5"/></g>`
         : html`<path class="stroke ${color}${style === "dashes" ? " dashed" : ""}" d="M1 6H25"/>`;
-    return html`<li><svg class="key" viewBox="0 0 26 12" aria-hidden="true">${mark}</svg>${name}</li>`;
+    return html`<li>
+<svg class="key" viewBox="0 0 26 12" aria-hidden="true">${mark}</svg>${name}</li>`;
   })}</ul>`;
 }
 
@@ -168,23 +183,20 @@ function barPicture(plot: BarPlot): Markup {
   const height = plot.bars.length * ROW + 24;
   const ticks = isLog ? decadesBetween(floor, most) : scale.ticks(4);
   const lines = ticks.map((tick) => {
-    const at = round(scale(tick));
-    return html`<line class="grid" x1="${at}" x2="${at}" y1="0" y2="${height - 20}"/><text x="${at}" y="${
-      height - 6
-    }" text-anchor="${at < 12 ? "start" : "middle"}">${figure(tick)}</text>`;
+    const x = round(scale(tick));
+    return html`${gridLine([x, 0], [x, height - 20])}
+${label([x, height - 6], x < 12 ? "start" : "middle", figure(tick))}`;
   });
   const bars = plot.bars.map((bar, index) => {
     const top = index * ROW;
     const length = bar.value <= 0 ? 0 : Math.max(2, round(scale(bar.value)));
-    return html`<text class="name" x="2" y="${top + 14}">${bar.name}</text><rect class="bar ${roleClass(
-      bar.role,
-    )}" x="0" y="${top + 19}" width="${length}" height="15" rx="2"/><text class="value" x="${
-      length + 6
-    }" y="${top + 31}">${bar.label}</text>`;
+    const kind = `bar ${roleClass(bar.role)}`;
+    return html`${label([2, top + 14], "start", bar.name, "name")}
+<rect class="${kind}" x="0" y="${top + 19}" width="${length}" height="15" rx="2"/>
+${label([length + 6, top + 31], "start", bar.label, "value")}`;
   });
-  return html`<svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${plot.title}. ${plot.note}">${lines}${bars}<text class="axis" x="${WIDTH}" y="${
-    height - 6
-  }" text-anchor="end">${plot.x.label}</text></svg>`;
+  const unit = label([WIDTH, height - 6], "end", plot.x.label, "axis");
+  return frame(plot, height, [lines, bars, unit]);
 }
 
 function decadesBetween(low: number, high: number): number[] {
@@ -194,7 +206,7 @@ function decadesBetween(low: number, high: number): number[] {
 }
 
 /** The class of an arm's part in the experiment. */
-export function roleClass(role: string): string {
+function roleClass(role: string): string {
   return `role-${role.replaceAll(" ", "-")}`;
 }
 

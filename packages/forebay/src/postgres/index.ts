@@ -1,5 +1,7 @@
 // forebay/postgres: connections to PostgreSQL.
 
+export { copyFrom } from "./copy.ts";
+export type { CopyResult, CopySource } from "./wire/copy-in.ts";
 export type { Notification, TxStatus } from "./wire/proto/backend.ts";
 export type {
   ChannelBindingMode,

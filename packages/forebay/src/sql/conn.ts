@@ -108,9 +108,9 @@ export class Conn<C extends DriverConn = DriverConn> implements Querier, AsyncDi
   }
 
   /**
-   * Lets `fn` use the driver's connection, in turn; not to be kept after `fn` has ended. If it
-   * throws, nobody knows in which state it left the connection: then that is closed, and the `Conn`
-   * is done. Catch in `fn` what is harmless.
+   * Lets `fn` use the driver's connection, in turn; not to be kept after `fn` has ended. What it
+   * throws passes through. Whether the connection is still of use is for the driver to say, as
+   * after any other call.
    */
   raw<T>(fn: (conn: C) => Promise<T> | T, options?: OperationOptions): Promise<T> {
     return this.#scope.raw(fn, options);

@@ -125,24 +125,13 @@ export class Scope<C extends DriverConn> implements Runner<C> {
     return finish(result, turn, this.#conn);
   }
 
-  /**
-   * Lets `fn` have the driver connection for one turn. When it throws, nobody knows what it left:
-   * then it is discarded.
-   */
+  /** Lets `fn` have the driver connection for one turn. */
   raw<T>(fn: (conn: C) => Promise<T> | T, options: OperationOptions | undefined): Promise<T> {
-    const use = async (conn: C): Promise<T> => {
-      try {
-        return await fn(conn);
-      } catch (error) {
-        this.discard(error);
-        throw error;
-      }
-    };
     const finish = (result: T, hold: Hold): T => {
       hold.release();
       return result;
     };
-    return this.run(use, finish, options);
+    return this.run(async (conn) => fn(conn), finish, options);
   }
 
   /**

@@ -128,8 +128,8 @@ export class Tx<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
   }
 
   /**
-   * Lets `fn` use the driver's connection, in turn; not to be kept after `fn` has ended. If it
-   * throws, the connection is closed and the transaction is over: catch in `fn` what is harmless.
+   * Lets `fn` use the driver's connection, in turn; not to be kept after `fn` has ended. What it
+   * throws passes through, and the transaction stays open. Do not begin or end one in `fn`.
    */
   raw<T>(fn: (conn: C) => Promise<T> | T, options?: OperationOptions): Promise<T> {
     return this.#scope.raw(fn, options);

@@ -39,9 +39,9 @@ const ADVICE: Findings["whatToSet"] = {
     "await db.withConn((conn) =>\n" +
     '  conn.raw((pg) => copyFrom(pg, "COPY t (a, b) FROM STDIN", lines)),\n);',
   when:
-    "Whenever several rows are ready at once. unnest keeps one statement text and one parameter a " +
-    "column whatever the number of rows; VALUES has at most 65,535 parameters, and a new text for " +
-    "each number of rows.",
+    "Whenever several rows are ready at once. unnest keeps one statement text and one parameter " +
+    "a column whatever the number of rows; VALUES has at most 65,535 parameters, and a new text " +
+    "for each number of rows.",
   notWhen:
     "COPY knows no ON CONFLICT and no RETURNING: copy into a temporary table and insert from " +
     "there. And a batch fails or succeeds as one: where each row must stand for itself, a " +

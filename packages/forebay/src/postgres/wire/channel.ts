@@ -135,6 +135,25 @@ export class Channel implements SessionHost, CallHost {
     queueMicrotask(this.#flush);
   }
 
+  /**
+   * Sends what has been written, now. `undefined` when the socket takes more at once, else a promise
+   * that resolves when it does, or is closed.
+   */
+  push(): Promise<void> | undefined {
+    this.#flush();
+    const socket = this.#socket;
+    if (!socket.writableNeedDrain) return undefined;
+    return new Promise((resolve) => {
+      const done = () => {
+        socket.off("drain", done);
+        socket.off("close", done);
+        resolve();
+      };
+      socket.on("drain", done);
+      socket.on("close", done);
+    });
+  }
+
   /** Has a prepared statement closed on the server, with the next request. */
   forget(statement: string): void {
     this.#unneeded.push(statement);

@@ -16,6 +16,7 @@ import type {
 import { isBadConn } from "../../driver/errors.ts";
 import { Call, type ErrorMap } from "./call.ts";
 import type { Channel } from "./channel.ts";
+import { copyIn, type CopyResult, type CopySource } from "./copy-in.ts";
 import { isPgError } from "./errors.ts";
 import { openPortal } from "./portal.ts";
 import type { Notification, TxStatus } from "./proto/backend.ts";
@@ -118,6 +119,16 @@ export class PgConnection implements DriverConn {
   /** Runs an empty query, which the server answers without doing anything. */
   async ping(options?: OperationOptions): Promise<void> {
     await this.query("", [], options);
+  }
+
+  /**
+   * Runs a `COPY … FROM STDIN`, with the data that `source` gives: see `copyFrom`, which is the same
+   * for a connection of a pool.
+   */
+  copyIn(sql: string, source: CopySource, options?: OperationOptions): Promise<CopyResult> {
+    const gate = this.#channel.gate(options?.signal);
+    if (gate !== undefined) return gate.then(() => copyIn(this.#channel, sql, source, options));
+    return copyIn(this.#channel, sql, source, options);
   }
 
   isValid(): boolean {

@@ -6,7 +6,7 @@ import type { Column, DriverRows, StatementOptions } from "../../driver/driver.t
 import type { Channel } from "./channel.ts";
 import { ProtocolError } from "./proto/protocol-error.ts";
 import { SYNC, writeExecuteFlush } from "./proto/frontend.ts";
-import { type PortalStep, Request } from "./request.ts";
+import { Request, type RequestStep } from "./request.ts";
 import type { RowShape } from "./row-shape.ts";
 
 /** How many rows the first portion has, at most: their length is not known yet. */
@@ -156,7 +156,7 @@ class Portal extends Request implements DriverRows {
     this.#abandon();
   }
 
-  override onStep(step: PortalStep): void {
+  override onStep(step: RequestStep): void {
     switch (step) {
       case "described":
         this.#opening?.resolve(this);
@@ -171,6 +171,8 @@ class Portal extends Request implements DriverRows {
         this.#sync();
         this.#handOver();
         return;
+      case "copying":
+        throw new ProtocolError("the server wants data for a portal");
       default:
         step satisfies never;
     }

@@ -13,14 +13,15 @@ import type { RowShape } from "./row-shape.ts";
  * - `named`: Bind, Execute, Sync of a prepared statement; its columns are known.
  * - `prepare`: Parse, Describe, Sync.
  * - `portal`: rows in portions; the Sync follows when they end.
+ * - `copy-in`: one Query with a COPY FROM STDIN; the data follows when the server asks for it.
  */
-export type RequestKind = "simple" | "unnamed" | "named" | "prepare" | "portal";
+export type RequestKind = "simple" | "unnamed" | "named" | "prepare" | "portal" | "copy-in";
 
 /**
- * How far a portal has come: the columns are known, a portion is complete, or the statement has
- * ended or failed.
+ * How far a request of several steps has come. A portal: the columns are known, a portion is
+ * complete, or the statement has ended or failed. A copy-in: the server waits for data.
  */
-export type PortalStep = "described" | "suspended" | "ended";
+export type RequestStep = "described" | "suspended" | "ended" | "copying";
 
 /** A request. One class for all kinds, so that the fields of all lie alike. */
 export abstract class Request {
@@ -70,6 +71,6 @@ export abstract class Request {
    */
   abstract onSettled(): void;
 
-  /** `portal` only. */
-  onStep(_step: PortalStep): void {}
+  /** `portal` and `copy-in` only. */
+  onStep(_step: RequestStep): void {}
 }

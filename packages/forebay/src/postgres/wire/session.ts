@@ -170,6 +170,10 @@ export class Session implements MessageHandler {
         this.#onError(request, new PgError(readMessageFields(bytes, start, end)));
         return;
       case MESSAGE.copyInResponse:
+        if (request.kind === "copy-in" && !request.discarded) {
+          request.onStep("copying");
+          return;
+        }
         request.fail(copyRefused());
         this.#host.refuseCopy(request);
         return;
@@ -203,6 +207,10 @@ export class Session implements MessageHandler {
       case "portal":
         request.shape = new RowShape(fields, this.#types);
         request.onStep("described");
+        return;
+      case "copy-in":
+        request.shape = new RowShape(fields, this.#types);
+        request.fail(notCopyIn());
         return;
       default:
         request.kind satisfies never;
@@ -267,6 +275,11 @@ function beginResult(request: Request): void {
 
 function copyRefused(): UsageError {
   return new UsageError("ARGUMENT_INVALID", "COPY with the client cannot be run as a query");
+}
+
+/** The error of a copy-in whose statement turned out to be another. */
+export function notCopyIn(): UsageError {
+  return new UsageError("ARGUMENT_INVALID", "copyFrom takes a COPY … FROM STDIN, and nothing else");
 }
 
 function unexpected(type: number): ProtocolError {

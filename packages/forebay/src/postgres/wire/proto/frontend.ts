@@ -27,6 +27,9 @@ export const DESCRIBE_PORTAL: Buffer = Buffer.from([0x44, 0, 0, 0, 6, 0x50, 0]);
 /** Flush: the server is to send what it has to say so far. */
 export const FLUSH: Buffer = Buffer.from([0x48, 0, 0, 0, 4]);
 
+/** CopyDone. */
+export const COPY_DONE: Buffer = Buffer.from([0x63, 0, 0, 0, 4]);
+
 /** Terminate. */
 export const TERMINATE: Buffer = Buffer.from([0x58, 0, 0, 0, 4]);
 
@@ -169,6 +172,14 @@ export function writeExecuteFlush(writer: Writer, rowsMax: number): void {
   writer.int32(rowsMax);
   writer.int8(0x48);
   writer.int32(4);
+}
+
+/** CopyData: a piece of what is copied; where it is cut does not matter. */
+export function writeCopyData(writer: Writer, data: Uint8Array | string): void {
+  const start = open(writer, 0x64);
+  if (typeof data === "string") writer.utf8(data);
+  else writer.bytes(data);
+  close(writer, start);
 }
 
 /** CopyFail. */

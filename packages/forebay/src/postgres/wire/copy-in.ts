@@ -1,0 +1,123 @@
+// COPY FROM STDIN: the statement, then the data in as many pieces as the source gives, no faster than
+// the socket takes them.
+
+import { UsageError } from "../../base/errors.ts";
+import type { OperationOptions } from "../../driver/driver.ts";
+import { Call } from "./call.ts";
+import type { Channel } from "./channel.ts";
+import { COPY_DONE, writeCopyData, writeCopyFail, writeQuery } from "./proto/frontend.ts";
+import { notCopyIn } from "./session.ts";
+import type { RequestStep } from "./request.ts";
+
+/** Data to copy, in the format that the statement names; it may be cut anywhere. */
+export type CopySource = Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
+
+/** What a COPY has done. */
+export interface CopyResult {
+  readonly rowsAffected: number;
+}
+
+/** This much is gathered before it is given to the socket. */
+const PIECE_BYTES = 64 * 1024;
+
+/** See `PgConnection.copyIn`. The gate has been passed. */
+export function copyIn(
+  channel: Channel,
+  sql: string,
+  source: CopySource,
+  options: OperationOptions | undefined,
+): Promise<CopyResult> {
+  const start = channel.begin();
+  try {
+    writeQuery(channel.writer, sql);
+  } catch (error) {
+    channel.writer.truncate(start);
+    return Promise.reject(error);
+  }
+  const copy = new CopyIn(channel, options?.signal);
+  channel.submit(copy);
+  void copy.feed(source);
+  return copy.promise;
+}
+
+/**
+ * `starting`: the server has not asked for data yet. `copying`: it takes data. `fed`: it has been
+ * told that this was all, or that there will be no more. `over`: it is done, or lost.
+ */
+type State = "starting" | "copying" | "fed" | "over";
+
+class CopyIn extends Call<CopyResult> {
+  readonly #channel: Channel;
+  #state: State = "starting";
+  /** Called when the state is no longer `starting`. */
+  #started: () => void = () => {};
+
+  constructor(channel: Channel, signal: AbortSignal | undefined) {
+    const finish = (call: Call<CopyResult>) => ({ rowsAffected: call.rowsAffected });
+    super(channel, "copy-in", "object", undefined, signal, finish);
+    this.#channel = channel;
+  }
+
+  /** Gives the server what the source has, once it asks for it. Never rejects: the call does. */
+  async feed(source: CopySource): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#started = resolve;
+    });
+    try {
+      if (Symbol.asyncIterator in source) {
+        for await (const piece of source) {
+          if (this.#state !== "copying") return;
+          await this.#send(piece);
+        }
+      } else {
+        for (const piece of source) {
+          if (this.#state !== "copying") return;
+          const drained = this.#send(piece);
+          if (drained !== undefined) await drained;
+        }
+      }
+    } catch (error) {
+      this.fail(error);
+      this.#end("the source of the data has failed");
+      return;
+    }
+    this.#end();
+  }
+
+  override onStep(step: RequestStep): void {
+    if (step !== "copying") return;
+    this.#state = "copying";
+    // From now on the end of the data stops the server, and a cancel request would come too late.
+    this.isCancellable = false;
+    this.#started();
+  }
+
+  override onSettled(): void {
+    if (this.#state === "starting" && !this.failed) this.fail(notCopyIn());
+    this.#state = "over";
+    this.#started();
+    super.onSettled();
+  }
+
+  override handleEvent(): void {
+    this.#end("the client has aborted the copy");
+    super.handleEvent();
+  }
+
+  #send(piece: Uint8Array | string): Promise<void> | undefined {
+    if (typeof piece !== "string" && !(piece instanceof Uint8Array)) {
+      throw new UsageError("ARGUMENT_INVALID", "data to copy must be text or a Uint8Array");
+    }
+    writeCopyData(this.#channel.writer, piece);
+    return this.#channel.writer.length < PIECE_BYTES ? undefined : this.#channel.push();
+  }
+
+  /** Tells the server that there is no more, or that all is to be undone because of `failure`. */
+  #end(failure?: string): void {
+    if (this.#state !== "copying") return;
+    this.#state = "fed";
+    if (failure === undefined) this.#channel.writer.bytes(COPY_DONE);
+    else writeCopyFail(this.#channel.writer, failure);
+    this.#channel.flushSoon();
+  }
+}
