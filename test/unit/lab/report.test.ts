@@ -27,7 +27,7 @@ const scenario: ScenarioReport = {
         value: 0.3,
         low: 0.2,
         high: 0.4,
-        unit: "x",
+        unit: "×",
         threshold: "<= 0.35",
         pass: false,
         verdict: "inconclusive",

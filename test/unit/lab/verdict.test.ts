@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Check } from "../../../packages/forebay-cli/src/lab/scenario.ts";
 import {
-  isFine,
+  isClose,
   judge,
   type Threshold,
   verdictOf,
@@ -85,8 +85,20 @@ describe("several checks", () => {
   });
 });
 
-test("a threshold near 1 is fine, a large effect is not", () => {
-  expect(isFine({ from: 0.9, to: 1.1 })).toBe(true);
-  expect(isFine({ atMost: 0.35 })).toBe(false);
-  expect(isFine({ atLeast: 10 })).toBe(false);
+describe("a disturbed machine", () => {
+  const close = (low: number, high: number, threshold: Threshold, isRobust = false) =>
+    isClose({ name: "c", estimate: { value: (low + high) / 2, low, high }, threshold, isRobust });
+
+  test("puts in doubt what comes close to a threshold, on either side of it", () => {
+    expect(close(0.98, 1.02, { from: 0.9, to: 1.1 })).toBe(true);
+    expect(close(0.2, 0.3, { atMost: 0.35 })).toBe(true);
+    expect(close(0.45, 0.6, { atMost: 0.35 })).toBe(true);
+  });
+
+  test("leaves alone what is far away, what was counted, and what does not depend on speed", () => {
+    expect(close(0.1, 0.2, { atMost: 0.35 })).toBe(false);
+    expect(close(40, 60, { atLeast: 10 })).toBe(false);
+    expect(close(1, 1, { atLeast: 1 })).toBe(false);
+    expect(close(0.98, 1.02, { from: 0.9, to: 1.1 }, true)).toBe(false);
+  });
 });

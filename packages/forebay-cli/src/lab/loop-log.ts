@@ -10,7 +10,7 @@ export interface ArmLap {
   readonly clientCpuMs: number;
 }
 
-/** Above this, the client is the bottleneck, and fine comparisons say nothing. */
+/** Above this, the client is the bottleneck, and close comparisons say nothing. */
 export const LOOP_BUSY_RATIO: number = 0.9;
 
 /** Gathers the laps of a scenario. */

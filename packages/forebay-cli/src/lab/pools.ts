@@ -2,8 +2,8 @@
 // database/sql's. Keeps track of what is open, so that every way out of a run closes it.
 
 import { type DB, openDB } from "forebay";
-import type { Connector, DriverConn } from "forebay/driver";
-import { postgres } from "forebay/postgres";
+import type { DriverConn } from "forebay/driver";
+import { type PgConnection, postgres, type PostgresConnector } from "forebay/postgres";
 import { type GoRulesLimits, GoRulesPool } from "./go-rules.ts";
 import type { LabRandom } from "./random.ts";
 
@@ -36,6 +36,9 @@ export interface ArmPool {
   stats(): ArmStats;
   close(): Promise<void>;
 }
+
+/** A `DB` whose connections `raw` lends are PostgreSQL's own. */
+export type LabDb = DB<PgConnection>;
 
 /** The pool options that arms set. */
 export interface ArmPoolOptions {
@@ -74,7 +77,7 @@ export class LabPools {
    * A `DB` of its own, for arms that need more of it than a pool. The caller closes it, or
    * `closeArms` does.
    */
-  openDb(options: ArmPoolOptions): DB {
+  openDb(options: ArmPoolOptions): LabDb {
     const db = this.#openDb(this.#nextName(), options);
     this.#open.add(db);
     return db;
@@ -147,7 +150,7 @@ export class LabPools {
     await this.#watcher?.close();
   }
 
-  #openDb(applicationName: string, options: ArmPoolOptions): DB {
+  #openDb(applicationName: string, options: ArmPoolOptions): LabDb {
     return openDB(this.#connector(applicationName), {
       acquireTimeoutMs: Infinity,
       connMaxLifetimeMs: Infinity,
@@ -156,7 +159,7 @@ export class LabPools {
     });
   }
 
-  #connector(applicationName: string): Connector {
+  #connector(applicationName: string): PostgresConnector {
     return postgres(this.#url, { applicationName });
   }
 

@@ -27,7 +27,7 @@ import type {
   ServerFacts,
 } from "./scenario.ts";
 import { createSchema, dropSchema, readFacts } from "./schema.ts";
-import { isFine, judge } from "./verdict.ts";
+import { isClose, judge } from "./verdict.ts";
 import { percent, withInterval } from "./words.ts";
 
 /** What the report says about the server. Without its URL, which may hold a password. */
@@ -281,7 +281,7 @@ function judgeUnder(warnings: readonly string[]): Judge {
   return (question) =>
     judge({
       ...question,
-      voidedBy: question.voidedBy ?? (isFine(question.threshold) ? warning : undefined),
+      voidedBy: question.voidedBy ?? (isClose(question) ? warning : undefined),
     });
 }
 

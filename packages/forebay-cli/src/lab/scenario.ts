@@ -249,8 +249,8 @@ export interface ScenarioContext {
   /** Says what begins now; `expectedMs` is how long it is expected to take. */
   step(arm: string, expectedMs: number, note?: string): void;
   /**
-   * Gives the judge, once all arms have run. It leaves fine comparisons (thresholds near 1)
-   * undecided when the machine was too busy or two identical arms differed.
+   * Gives the judge, once all arms have run. It leaves close comparisons undecided when the machine
+   * was too busy or two identical arms differed.
    */
   judge(): Promise<Judge>;
 }

@@ -15,9 +15,11 @@ export interface Question {
   readonly name: string;
   readonly estimate: Estimate;
   readonly threshold: Threshold;
-  /** Of the value, for display: `ms`, `%`, `x` for a ratio, or nothing for a number of things. */
+  /** Of the value, for display: `ms`, `%`, `×` for a ratio, or nothing for a number of things. */
   readonly unit?: string;
   readonly note?: string;
+  /** True for a figure that a slow or busy machine does not move. */
+  readonly isRobust?: boolean;
   /**
    * Why the figure cannot be trusted in this run, if it cannot: the check is then inconclusive
    * whatever it shows.
@@ -65,10 +67,19 @@ export function describeThreshold(threshold: Threshold): string {
   return `${threshold.from} to ${threshold.to}`;
 }
 
-/** True for a threshold near 1, for which the machine's own noise matters: see the A/A check. */
-export function isFine(threshold: Threshold): boolean {
+const CLOSE_FACTOR = 1.5;
+
+/**
+ * True when the machine's own noise could turn the answer: the interval comes within half of a
+ * threshold. Never for what was counted, or for what does not depend on the machine's speed.
+ */
+export function isClose(question: Question): boolean {
+  const { estimate, threshold } = question;
+  if (question.isRobust === true || estimate.low === estimate.high) return false;
   const { low, high } = bounds(threshold);
-  return [low, high].some((end) => end > 0.67 && end < 1.5);
+  return [low, high].some(
+    (end) => end >= estimate.low / CLOSE_FACTOR && end <= estimate.high * CLOSE_FACTOR,
+  );
 }
 
 function bounds(threshold: Threshold): { low: number; high: number } {

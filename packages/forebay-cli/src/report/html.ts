@@ -112,6 +112,6 @@ function footer(): Markup {
   return html`<p class="soft">A check passes, or fails, only when its whole 95 % interval lies on
 one side of the threshold; otherwise it is inconclusive. Intervals are bootstrapped over turns that
 alternate A B B A. Latency of open loads counts from when a request was due, not from when it was
-sent. Checks near 1 are left undecided when the machine was too busy, or when two identical arms
-differed by more than a tenth.</p>`;
+sent. Checks whose interval comes close to the threshold are left undecided when the machine was too
+busy, or when two identical arms differed by more than a tenth.</p>`;
 }

@@ -53,7 +53,7 @@ function warnings(scenario: ScenarioReport): Markup | undefined {
   const { warnings } = scenario.conditions;
   if (warnings.length === 0) return undefined;
   const all = warnings.join(" Also, ");
-  return html`<p class="alert">Fine comparisons are left undecided: ${all}</p>`;
+  return html`<p class="alert">Close comparisons are left undecided: ${all}</p>`;
 }
 
 function claimPart(scenario: ScenarioReport): Markup {
@@ -83,7 +83,7 @@ function checkRow(check: Check): Markup {
     check.low === undefined || check.high === undefined
       ? ""
       : ` (${figure(check.low)} to ${figure(check.high)})`;
-  const unit = check.unit === "x" ? " ×" : check.unit === undefined ? "" : ` ${check.unit}`;
+  const unit = check.unit === undefined ? "" : ` ${check.unit}`;
   return html`<tr><td>${pill(check.verdict)}</td><td>${check.name}${
     check.note === undefined ? undefined : html`<span class="note">${check.note}</span>`
   }</td><td class="number" data-label="Value">${figure(check.value)}${unit}${interval}</td>

@@ -169,7 +169,7 @@ function legend(series: readonly Series[]): Markup {
 }
 
 const ROW = 40;
-const LABEL_ROOM = 66;
+const LABEL_ROOM = 84;
 
 function barPicture(plot: BarPlot): Markup {
   const values = plot.bars.map((bar) => bar.value);

@@ -272,21 +272,22 @@ function questionsOf(measured: LittleMeasured, figures: LittleFigures): Question
         "connections",
       estimate: mapEstimate(share.corrected, (value) => value / share.erlangMeasured),
       threshold: { from: 0.5, to: 2 },
-      unit: "x",
+      unit: "×",
       note: counts(share),
     })),
     {
       name: "Total wait over that of an ideal first-come queue on the same arrivals",
       estimate: figures.queueRatio,
+      isRobust: true,
       threshold: { from: 0.9, to: 1.2 },
-      unit: "x",
+      unit: "×",
       note: `At ${measured.sweep.map(({ size }) => size).join(", ")} connections.`,
     },
     {
       name: `p99 with ${plan.chosen} over p99 with ${plan.big} connections`,
       estimate: figures.p99Ratio,
       threshold: { atMost: 1.1 },
-      unit: "x",
+      unit: "×",
       note: `${plan.pairs} pairs, each on the same arrivals.`,
     },
     {
@@ -297,8 +298,9 @@ function questionsOf(measured: LittleMeasured, figures: LittleFigures): Question
     {
       name: "Connections in use: the pool's count over rate times mean hold (Little's law)",
       estimate: figures.littleRatio,
+      isRobust: true,
       threshold: { from: 0.97, to: 1.03 },
-      unit: "x",
+      unit: "×",
     },
   ];
   return plan.mayExhaust ? [...questions, ...burstQuestions(measured, figures)] : questions;
@@ -312,14 +314,14 @@ function burstQuestions(measured: LittleMeasured, figures: LittleFigures): Quest
       name: `Failed requests of the burst, ${plan.chosen} connections over no limit`,
       estimate: exact(burst.errorRatio),
       threshold: { atMost: 0.01 },
-      unit: "x",
+      unit: "×",
       note: `No limit, database/sql's rules: ${percent(burst.unlimitedErrorRatio)} failed.`,
     },
     {
       name: "Failed requests of the burst without a limit, Forebay over database/sql's rules",
       estimate: exact(burst.forebayUnlimitedErrorRatio / burst.unlimitedErrorRatio),
       threshold: { atMost: 0.01 },
-      unit: "x",
+      unit: "×",
       note:
         "A refused dial is tried again later, and not the end of a request: the connections that " +
         "there are " +

@@ -1,20 +1,8 @@
 // Scenario 9, the ways of inserting rows. Each takes a number of rows and inserts them; what is
 // timed is in 09-batch-insert.ts.
 
-import type { DB } from "forebay";
-import * as pg from "forebay/postgres";
-const copyFrom =
-  (pg as any).copyFrom ??
-  (async (c: any, sql: string, chunks: any, o: any) => {
-    const m = /COPY (\S+) \((.*?)\)/.exec(sql)!;
-    const cols = m[2].split(", ");
-    for (const chunk of chunks)
-      await c.query(
-        `INSERT INTO ${m[1]} SELECT ${cols.map((_: any, i: number) => `split_part(l, E'\\t', ${i + 1})::${cols.length > 2 ? "text" : "int"}`)} FROM unnest(string_to_array(rtrim($1, E'\\n'), E'\\n')) l`,
-        [chunk],
-        o,
-      );
-  });
+import { copyFrom } from "forebay/postgres";
+import type { LabDb } from "../pools.ts";
 import type { ArmRole } from "../scenario.ts";
 
 /** The shape of a table: how many columns of which type, and the value of each. */
@@ -55,7 +43,7 @@ export interface InsertWay {
    */
   readonly rowsMax: number;
   readonly settings: Readonly<Record<string, string | number>>;
-  insert(db: DB, shape: TableShape, rows: number, signal: AbortSignal): Promise<void>;
+  insert(db: LabDb, shape: TableShape, rows: number, signal: AbortSignal): Promise<void>;
 }
 
 /** The most parameters that a statement can have: the protocol counts them in 16 bits. */
@@ -96,7 +84,7 @@ export const transactionWay: InsertWay = {
  */
 export function valuesWay(rowsPerStatement: number): InsertWay {
   return {
-    name: `VALUES, ${rowsPerStatement} rows`,
+    name: `VALUES, ${rowsPerStatement.toLocaleString("en-US")} rows`,
     role: "change",
     rowsMax: Infinity,
     settings: { rowsPerStatement, rowsPerCommit: rowsPerStatement },
@@ -155,7 +143,7 @@ export const copyWay: InsertWay = {
 
 /** Copies text-format chunks into a table. */
 export async function copyLines(
-  db: DB,
+  db: LabDb,
   shape: TableShape,
   chunks: Iterable<string>,
   signal: AbortSignal,

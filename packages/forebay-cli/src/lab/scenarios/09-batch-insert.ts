@@ -1,10 +1,10 @@
 // Scenario 9: many rows at once instead of one by one. Runs the arms in turns; what they show is
 // put together in 09-findings.ts.
 
-import type { DB } from "forebay";
 import { takeTurns } from "../compare.ts";
 import { collectGarbage, liveBytes } from "../memory.ts";
 import { readTreeCpuMs } from "../machine.ts";
+import type { LabDb } from "../pools.ts";
 import type { Findings, Scenario, ScenarioContext } from "../scenario.ts";
 import {
   copyChunks,
@@ -129,7 +129,11 @@ interface WaysToTake {
   readonly wrong: { turns: number };
 }
 
-async function takeWays(context: ScenarioContext, db: DB, take: WaysToTake): Promise<InsertArm[]> {
+async function takeWays(
+  context: ScenarioContext,
+  db: LabDb,
+  take: WaysToTake,
+): Promise<InsertArm[]> {
   const { shape, ways, rounds } = take;
   const turns = await takeTurns({
     rounds: rounds + 1,
@@ -147,7 +151,7 @@ async function takeWays(context: ScenarioContext, db: DB, take: WaysToTake): Pro
 
 async function runWay(
   context: ScenarioContext,
-  db: DB,
+  db: LabDb,
   take: WaysToTake,
   way: InsertWay,
 ): Promise<InsertTurn> {
@@ -177,7 +181,7 @@ async function runWay(
 }
 
 /** Compares the number of rows, and the sum of all numbers or of the lengths of all texts. */
-async function holdsRows(db: DB, shape: TableShape, rows: number): Promise<boolean> {
+async function holdsRows(db: LabDb, shape: TableShape, rows: number): Promise<boolean> {
   const one = shape.columns
     .map((name) => (shape.type === "int" ? `${name}::bigint` : `length(${name})`))
     .join(" + ");
@@ -194,7 +198,7 @@ async function holdsRows(db: DB, shape: TableShape, rows: number): Promise<boole
   return found.count === String(rows) && found.checksum === String(checksum);
 }
 
-async function probeLimit(context: ScenarioContext, db: DB): Promise<LimitProbe> {
+async function probeLimit(context: ScenarioContext, db: LabDb): Promise<LimitProbe> {
   const places = Array.from({ length: PARAMETERS_MAX + 1 }, (_, at) => `($${at + 1}::int)`);
   const args = places.map((_, at) => at);
   const sql = `SELECT count(*)::int AS count FROM (VALUES ${places.join(", ")}) AS v`;
@@ -219,7 +223,7 @@ const MEMORY_LOOKS = 16;
  */
 async function probeMemory(
   context: ScenarioContext,
-  db: DB,
+  db: LabDb,
   shape: TableShape,
   rows: number,
 ): Promise<MemoryProbe> {

@@ -50,7 +50,7 @@ const ADVICE: Findings["whatToSet"] = {
 
 const LOOP = "one by one";
 const TX = "one by one in a transaction";
-const VALUES = "VALUES, 1000 rows";
+const VALUES = "VALUES, 1,000 rows";
 const UNNEST = "unnest, 1,000 rows";
 const COPY = "COPY";
 
@@ -160,7 +160,7 @@ function questionsOf(measured: BatchMeasured, figures: BatchFigures): Question[]
     name: `Time a row, ${name}`,
     estimate,
     threshold: { atMost },
-    unit: "x",
+    unit: "×",
   });
   const questions = [
     time("one transaction over one by one", figures.txOverLoop, 0.7),
@@ -195,7 +195,7 @@ function questionsOf(measured: BatchMeasured, figures: BatchFigures): Question[]
       name: "CPU time of the server, unnest over VALUES",
       estimate: figures.unnestServerCpu,
       threshold: { atMost: 0.75 },
-      unit: "x",
+      unit: "×",
     });
   }
   return questions;

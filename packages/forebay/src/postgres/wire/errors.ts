@@ -50,41 +50,31 @@ export class PgError extends Error implements PgMessageFields {
   readonly sqlstate: string;
   /** The same as `sqlstate`, under the name that other clients use. */
   readonly code: string;
-  readonly detail: string | undefined;
-  readonly hint: string | undefined;
-  readonly position: number | undefined;
-  readonly internalPosition: number | undefined;
-  readonly internalQuery: string | undefined;
-  readonly where: string | undefined;
-  readonly schema: string | undefined;
-  readonly table: string | undefined;
-  readonly column: string | undefined;
-  readonly dataType: string | undefined;
-  readonly constraint: string | undefined;
-  readonly file: string | undefined;
-  readonly line: number | undefined;
-  readonly routine: string | undefined;
+  // Only what the server sent is there, so that a printed error shows no empty fields.
+  declare readonly detail: string | undefined;
+  declare readonly hint: string | undefined;
+  declare readonly position: number | undefined;
+  declare readonly internalPosition: number | undefined;
+  declare readonly internalQuery: string | undefined;
+  declare readonly where: string | undefined;
+  declare readonly schema: string | undefined;
+  declare readonly table: string | undefined;
+  declare readonly column: string | undefined;
+  declare readonly dataType: string | undefined;
+  declare readonly constraint: string | undefined;
+  declare readonly file: string | undefined;
+  declare readonly line: number | undefined;
+  declare readonly routine: string | undefined;
 
   constructor(fields: PgMessageFields) {
-    super(fields.message);
+    const { message, ...rest } = fields;
+    super(message);
     this.name = "PgError";
     this.severity = fields.severity;
     this.sqlstate = fields.sqlstate;
     this.code = fields.sqlstate;
-    this.detail = fields.detail;
-    this.hint = fields.hint;
-    this.position = fields.position;
-    this.internalPosition = fields.internalPosition;
-    this.internalQuery = fields.internalQuery;
-    this.where = fields.where;
-    this.schema = fields.schema;
-    this.table = fields.table;
-    this.column = fields.column;
-    this.dataType = fields.dataType;
-    this.constraint = fields.constraint;
-    this.file = fields.file;
-    this.line = fields.line;
-    this.routine = fields.routine;
+    const sent = Object.entries(rest).filter(([, value]) => value !== undefined);
+    Object.assign(this, Object.fromEntries(sent));
     Object.defineProperty(this, BRAND, { value: true });
   }
 }
