@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-/** Options that every group of tests shares; the groups differ in what they need and how long they may take. */
+/**
+ * Options that every group of tests shares; the groups differ in what they need and how long they
+ * may take.
+ */
 function group(name: string, include: string[], extra: object = {}) {
   return {
     resolve: { conditions: ["source"] },

@@ -1,6 +1,7 @@
-// `npm run lock`: completes package-lock.json. npm leaves out the optional packages for other platforms when the registry
-// in use does not offer them (a mirror may not), and `npm ci` then fails everywhere. Their versions are exact in the
-// packages that ask for them, so the entries can be made without the registry; npm looks their hashes up on install.
+// `npm run lock`: completes package-lock.json. npm leaves out the optional packages for other
+// platforms when the registry in use does not offer them (a mirror may not), and `npm ci` then
+// fails everywhere. Their versions are exact in the packages that ask for them, so the entries can
+// be made without the registry; npm looks their hashes up on install.
 
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -10,8 +11,9 @@ interface Entry {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-const PLATFORM =
-  /(android|darwin|freebsd|linux|win32|openharmony)-(arm64|arm|x64|ppc64|riscv64|s390x|ia32)(?:-(\w+))?$/;
+const OS = "android|darwin|freebsd|linux|win32|openharmony";
+const CPU = "arm64|arm|x64|ppc64|riscv64|s390x|ia32";
+const PLATFORM = new RegExp(`(${OS})-(${CPU})(?:-(\\w+))?$`);
 const LIBC: Readonly<Record<string, string>> = { musl: "musl", gnu: "glibc" };
 
 const file = "package-lock.json";
@@ -37,6 +39,9 @@ for (const [at, entry] of Object.entries(lock.packages)) {
 
 const [root, ...rest] = Object.entries({ ...lock.packages, ...missing });
 if (root === undefined) throw new Error(`${file} has no packages`);
-lock.packages = Object.fromEntries([root, ...rest.toSorted(([a], [b]) => a.localeCompare(b, "en"))]);
+lock.packages = Object.fromEntries([
+  root,
+  ...rest.toSorted(([a], [b]) => a.localeCompare(b, "en")),
+]);
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`);
 console.log(`${Object.keys(missing).length} entries added to ${file}`);

@@ -2,7 +2,10 @@
 
 import type { Reporter, TestModule } from "vitest/node";
 
-/** Counts the tests of the run, prints the counts as the last line. A file that does not load counts as one failure. */
+/**
+ * Counts the tests of the run, prints the counts as the last line. A file that does not load counts
+ * as one failure.
+ */
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const count = { passed: 0, failed: errors.length, skipped: 0, pending: 0 };
@@ -13,9 +16,8 @@ export default class CountReporter implements Reporter {
     const skipped = count.skipped + count.pending;
     // After the other reporters have printed their summaries.
     setImmediate(() => {
-      process.stdout.write(
-        `\n${count.passed} passed, ${count.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}\n`,
-      );
+      const more = skipped > 0 ? `, ${skipped} skipped` : "";
+      process.stdout.write(`\n${count.passed} passed, ${count.failed} failed${more}\n`);
     });
   }
 }

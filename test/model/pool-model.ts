@@ -1,5 +1,5 @@
-// The pool as one would explain it on a whiteboard: arrays and plain rules, slow and without cleverness. It shares no
-// code with the core, and is compared with it after every event.
+// The pool as one would explain it on a whiteboard: arrays and plain rules, slow and without
+// cleverness. It shares no code with the core, and is compared with it after every event.
 
 /** One connection in the model. */
 export interface ModelConn {

@@ -12,7 +12,9 @@ import { type ModelConn, type ModelLog, PoolModel } from "./pool-model.ts";
 
 const TIMEOUT_MS = 40;
 
-/** The real core, driven by hand: effects are noted, and carried out only when a command says so. */
+/**
+ * The real core, driven by hand: effects are noted, and carried out only when a command says so.
+ */
 class Real {
   readonly core: PoolCore<PooledConn, number>;
   readonly audit: Audit<PooledConn, number>;
@@ -325,7 +327,10 @@ const commands = fc.commands(
   { maxCommands: 120, size: "max" },
 );
 
-/** Throws fast-check's report when the core differs from the model, or breaks an invariant, in one of `numRuns` lives. */
+/**
+ * Throws fast-check's report when the core differs from the model, or breaks an invariant, in one
+ * of `numRuns` lives.
+ */
 export function assertCoreMatchesModel(numRuns: number): void {
   const limits = fc.record({
     maxOpen: fc.integer({ min: 1, max: 4 }),

@@ -1,8 +1,10 @@
-// Bugs that connection pools have had, each put back into this one: a place in the sources, and what would stand there.
+// Bugs that connection pools have had, each put back into this one: a place in the sources, and
+// what would stand there.
 //
-// Some have no place here. A waiter that is woken and then gives up cannot swallow its connection (sqlx 1211, Go 24445):
-// the grant and its promise are settled in one synchronous step, after which no abort is heard. There is no channel to
-// fill up (Go 37178), and the clock cannot go back (HikariCP).
+// Some have no place here. A waiter that is woken and then gives up cannot swallow its connection
+// (sqlx 1211, Go 24445): the grant and its promise are settled in one synchronous step, after which
+// no abort is heard. There is no channel to fill up (Go 37178), and the clock cannot go back
+// (HikariCP).
 
 /** One bug. */
 export interface Exhibit {
@@ -27,19 +29,24 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "a waiter is never served after a failed dial (pg-pool 48, node-pool 51)",
     file: "core.ts",
-    find: 'if (!mayRetry && !mayYetServe) this.#rejectAll("connect-failed", nowMs);\n    this.#dialAsNeeded(nowMs);',
+    find: `if (!mayRetry && !mayYetServe) this.#rejectAll("connect-failed", nowMs);
+    this.#dialAsNeeded(nowMs);`,
     replace: 'if (!mayRetry && !mayYetServe) this.#rejectAll("connect-failed", nowMs);',
   },
   {
     bug: "dials that are owed to waiters are not made when a place comes free (Go 10886)",
     file: "core.ts",
-    find: "slot.conn = undefined;\n    this.#dialAsNeeded(nowMs);",
+    find: `slot.conn = undefined;
+    this.#dialAsNeeded(nowMs);`,
     replace: "slot.conn = undefined;",
   },
   {
-    bug: "a waiter that gave up is served all the same, and its connection is lost (ClickHouse-go 1759, psycopg 1123)",
+    bug:
+      "a waiter that gave up is served all the same, and its connection is lost " +
+      "(ClickHouse-go 1759, psycopg 1123)",
     file: "core.ts",
-    find: 'this.waiters.remove(waiter);\n    waiter.kind = "aborted";',
+    find: `this.waiters.remove(waiter);
+    waiter.kind = "aborted";`,
     replace: 'waiter.kind = "aborted";',
   },
   {
@@ -49,7 +56,8 @@ export const exhibits: readonly Exhibit[] = [
     replace: "",
   },
   {
-    bug: "a dial that ends when nobody waits any more is thrown away, and made again (sqlx 3132)",
+    bug:
+      "a dial that ends when nobody waits any more is thrown away, and made again " + "(sqlx 3132)",
     file: "core.ts",
     find: "if (this.slots.idle.size >= this.maxIdle) {",
     replace: "if (this.slots.idle.size >= this.maxIdle || slot.generation === 0) {",
@@ -57,17 +65,25 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "a connection that is being closed is no longer counted (puddle Reset)",
     file: "state.ts",
-    find: "this.checking.size +\n      this.closing.size\n    );",
-    replace: "this.checking.size\n    );",
+    find: `this.checking.size +
+      this.closing.size
+    );`,
+    replace: `this.checking.size
+    );`,
   },
   {
     bug: "a connection whose session is being reset is counted nowhere (php-async 212)",
     file: "state.ts",
-    find: "this.checking.size +\n      this.closing.size\n    );",
-    replace: "this.closing.size\n    );",
+    find: `this.checking.size +
+      this.closing.size
+    );`,
+    replace: `this.closing.size
+    );`,
   },
   {
-    bug: "the jitter of the lifetime is drawn at every look, so that the least draw counts (pgx 1437)",
+    bug:
+      "the jitter of the lifetime is drawn at every look, so that the least draw " +
+      "counts (pgx 1437)",
     file: "expiry.ts",
     find: "LIFETIME_JITTER_RATIO * slot.jitterRatio",
     replace: "LIFETIME_JITTER_RATIO * Math.random()",
@@ -81,22 +97,24 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "a check that ran out of time keeps its place (n8n 32838)",
     file: "pool.ts",
-    find: 'this.#report("reset", error);\n        finish(false);',
+    find: `this.#report("reset", error);
+        finish(false);`,
     replace: 'this.#report("reset", error);',
   },
   {
     bug: "the place is given away before the connection is closed (psycopg 1176)",
     file: "pool.ts",
     find: "const closing = (async () => conn.close())();",
-    replace:
-      "void (async () => conn.close())().catch(() => undefined);\n    const closing = Promise.resolve();",
+    replace: `void (async () => conn.close())().catch(() => undefined);
+    const closing = Promise.resolve();`,
   },
   {
     bug: "a close that fails keeps the place for ever (kysely's release)",
     file: "pool.ts",
-    find: '.catch((error: unknown) => this.#report("close", error))\n      .finally(() => this.#tell(() => this.#core.closed(slot, this.#nowMs())));',
-    replace:
-      '.then(() => this.#tell(() => this.#core.closed(slot, this.#nowMs())))\n      .catch((error: unknown) => this.#report("close", error));',
+    find: `.catch((error: unknown) => this.#report("close", error))
+      .finally(() => this.#tell(() => this.#core.closed(slot, this.#nowMs())));`,
+    replace: `.then(() => this.#tell(() => this.#core.closed(slot, this.#nowMs())))
+      .catch((error: unknown) => this.#report("close", error));`,
   },
   {
     bug: "a pool that has come down to nothing is never filled again (HikariCP 1710)",
@@ -113,7 +131,8 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "a dial that ends after close is kept idle, and close never ends (puddle TryAcquire)",
     file: "core.ts",
-    find: 'if (this.#phase !== "open") return "draining";\n    if (nowMs',
+    find: `if (this.#phase !== "open") return "draining";
+    if (nowMs`,
     replace: "if (nowMs",
   },
   {
@@ -126,8 +145,9 @@ export const exhibits: readonly Exhibit[] = [
     bug: "aborting an acquire aborts the dial that it caused (pgx 1287, 1259)",
     file: "core.ts",
     find: "this.counters.abortCount += 1;",
-    replace:
-      'this.counters.abortCount += 1;\n    const dialing = this.slots.connecting.tail;\n    if (dialing !== undefined) this.#effects.push({ kind: "abort-dial", slot: dialing });',
+    replace: `this.counters.abortCount += 1;
+    const dialing = this.slots.connecting.tail;
+    if (dialing !== undefined) this.#effects.push({ kind: "abort-dial", slot: dialing });`,
   },
   {
     bug: "all dial at once after an outage (a stampede; postgres.js 1179)",
@@ -144,15 +164,17 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "a raised limit does not wake those who wait (database/sql)",
     file: "core.ts",
-    find: 'this.#retireOldestIdle("open-limit");\n    this.tick(nowMs);',
+    find: `this.#retireOldestIdle("open-limit");
+    this.tick(nowMs);`,
     replace: 'this.#retireOldestIdle("open-limit");',
   },
   {
     bug: "a connection that comes back is parked, and its waiter only woken (php-async 236)",
     file: "core.ts",
-    find: "const waiter = this.waiters.takeNext(this.#random);\n    if (waiter !== undefined) {",
-    replace:
-      "const waiter = slot.generation > 1 ? undefined : this.waiters.takeNext(this.#random);\n    if (waiter !== undefined) {",
+    find: `const waiter = this.waiters.takeNext(this.#random);
+    if (waiter !== undefined) {`,
+    replace: `const waiter = slot.generation > 1 ? undefined : this.waiters.takeNext(this.#random);
+    if (waiter !== undefined) {`,
   },
   {
     bug: "more is dialed than is wanted, as dials under way do not count (database/sql)",
@@ -175,7 +197,8 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "the time spent in a wait that was given up is not counted",
     file: "core.ts",
-    find: "this.counters.abortCount += 1;\n    this.#endWait(waiter, nowMs);",
+    find: `this.counters.abortCount += 1;
+    this.#endWait(waiter, nowMs);`,
     replace: "this.counters.abortCount += 1;",
   },
   {

@@ -1,4 +1,5 @@
-// Run in a copy of the sources that has one bug put back: exits with 0 if the simulation or the model finds it.
+// Run in a copy of the sources that has one bug put back: exits with 0 if the simulation or the
+// model finds it.
 
 import { assertCoreMatchesModel } from "../model/pool-property.ts";
 import { simulate } from "../sim/simulate.ts";

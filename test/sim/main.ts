@@ -1,4 +1,5 @@
-// `npm run sim -- --seeds 1000 [--from 1]` lives many lives; `npm run sim -- --seed 42` replays one, with its trace.
+// `npm run sim -- --seeds 1000 [--from 1]` lives many lives; `npm run sim -- --seed 42` replays
+// one, with its trace.
 
 import { appendFileSync } from "node:fs";
 import { parseArgs } from "node:util";

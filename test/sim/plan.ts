@@ -1,4 +1,5 @@
-// What a simulated life is like: the pool's options, how often and in which way the driver fails, how much happens.
+// What a simulated life is like: the pool's options, how often and in which way the driver fails,
+// how much happens.
 
 import { type Random, randomBelow } from "../../packages/forebay/src/base/random.ts";
 import type { PoolOptions } from "../../packages/forebay/src/pool/options.ts";

@@ -1,5 +1,6 @@
-// One simulated life of a pool: the real shell and core, on a virtual clock, with a connector that fails in every way
-// there is, under callers that do everything callers do. The same seed gives the same life.
+// One simulated life of a pool: the real shell and core, on a virtual clock, with a connector that
+// fails in every way there is, under callers that do everything callers do. The same seed gives the
+// same life.
 
 import { getEventListeners } from "node:events";
 import { type Random, randomBelow, seededRandom } from "../../packages/forebay/src/base/random.ts";
@@ -100,7 +101,7 @@ class Simulation {
     await this.#end();
   }
 
-  // ---- What callers and operators do ---------------------------------------------------------------------------
+  // ---- What callers and operators do ----
 
   #act(): void {
     const actions: readonly (readonly [number, () => void])[] = [
@@ -261,7 +262,7 @@ class Simulation {
     });
   }
 
-  // ---- What must hold --------------------------------------------------------------------------------------------
+  // ---- What must hold ----
 
   async #check(): Promise<void> {
     await this.#clock.settle();
@@ -308,7 +309,9 @@ class Simulation {
     }
   }
 
-  /** The server is well again, and all give back what they have: whoever waits must now be served. */
+  /**
+   * The server is well again, and all give back what they have: whoever waits must now be served.
+   */
   async #recover(): Promise<void> {
     this.#note("the server is well again, and all connections come back");
     this.#connector.script = healthyScript;
@@ -344,7 +347,7 @@ class Simulation {
     this.#hold(pendingTimerCount === 0, `${pendingTimerCount} timers are left behind`);
   }
 
-  // ---- Small things ------------------------------------------------------------------------------------------------
+  // ---- Small things ----
 
   #withHolder(act: (caller: Caller) => void): void {
     const caller = this.#pick(this.#callers.filter(({ lease }) => lease !== undefined));

@@ -20,7 +20,10 @@ export interface PoolBench {
   advance(byMs: number): Promise<void>;
 }
 
-/** Makes a pool named `test`, without lifetime, idle time or acquire timeout unless `options` say so. */
+/**
+ * Makes a pool named `test`, without lifetime, idle time or acquire timeout unless `options` say
+ * so.
+ */
 export function poolBench(options: PoolOptions = {}, script?: FakeScript): PoolBench {
   const clock = new VirtualClock();
   const connector = new FakeConnector(clock, script);

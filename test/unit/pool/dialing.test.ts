@@ -284,6 +284,33 @@ test("a hopeless dial leaves who waits waiting, while somebody has a connection"
   expect(leaseOf(waiter).conn.id).toBe(1);
 });
 
+test("a hopeless dial leaves who waits waiting, while a session is being reset", async () => {
+  const bench = poolBench(
+    { maxOpenConns: 2 },
+    script({
+      connect: (_, connId) => (connId === 1 ? "ok" : { fail: new Error("hopeless"), afterMs: 5 }),
+      resetSession: () => ({ afterMs: 10 }),
+    }),
+  );
+  const holder = await takeOne(bench);
+  bench.connector.mayRetry = false;
+  const waiter = watch(bench.pool.acquire());
+  holder.release();
+  await bench.advance(9);
+  expect(waiter.state).toBe("pending");
+  await bench.advance(1);
+  expect(leaseOf(waiter).conn.id).toBe(1);
+});
+
+test("a dial that was timed out is not hopeless, whatever the connector says", async () => {
+  const bench = poolBench({ dialTimeoutMs: 20 }, script({ connect: () => "never" }));
+  bench.connector.mayRetry = false;
+  const waiter = watch(bench.pool.acquire());
+  await bench.advance(100);
+  expect(waiter.state).toBe("pending");
+  expect(bench.connector.dialCount).toBeGreaterThan(1);
+});
+
 test("without shouldRetryConnect, and where it throws, trying again may help", async () => {
   const broken = () => {
     throw new Error("shouldRetryConnect is broken");

@@ -71,6 +71,19 @@ test("a connection in use is never closed for its age, but when it comes back", 
   expect(bench.pool.stats()).toMatchObject({ idle: 0, maxLifetimeClosed: 1 });
 });
 
+test("a connection that comes back at the very end of its lifetime is too old", async () => {
+  for (const [usedMs, maxLifetimeClosed] of [
+    [999, 0],
+    [1000, 1],
+  ] as const) {
+    const bench = poolBench({ connMaxLifetimeMs: 1000, random: sequence(0) });
+    const lease = await takeOne(bench);
+    await bench.advance(usedMs);
+    lease.release();
+    expect(bench.pool.stats()).toMatchObject({ maxLifetimeClosed });
+  }
+});
+
 test("a connection that comes back too old is not given to who waits; a new one is", async () => {
   const bench = poolBench({ connMaxLifetimeMs: 1000, maxOpenConns: 1 });
   const lease = await takeOne(bench);

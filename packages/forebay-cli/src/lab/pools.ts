@@ -56,7 +56,7 @@ export class LabPools {
   readonly #random: LabRandom;
   readonly #open = new Set<{ close(): Promise<void> }>();
   #opened = 0;
-  #watcher: DB | undefined;
+  #watcher: LabDb | undefined;
 
   constructor(url: string, random: LabRandom) {
     this.#url = url;
@@ -64,7 +64,7 @@ export class LabPools {
   }
 
   /** A pool of one connection for looking at the server and for setting up; never for load. */
-  get watcher(): DB {
+  get watcher(): LabDb {
     this.#watcher ??= openDB(this.#connector(`${APPLICATION}-watcher`), {
       maxOpenConns: 1,
       connMaxLifetimeMs: Infinity,

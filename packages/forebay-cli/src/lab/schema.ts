@@ -2,19 +2,19 @@
 // stays on the server.
 
 import { randomBytes } from "node:crypto";
-import type { DB } from "forebay";
 import type { LabServer, ServerFacts } from "./scenario.ts";
 import { parentPid } from "./machine.ts";
+import type { LabDb } from "./pools.ts";
 
 /** Makes the lab's schema and returns its name, which needs no quotes. */
-export async function createSchema(watcher: DB): Promise<string> {
+export async function createSchema(watcher: LabDb): Promise<string> {
   const schema = `forebay_lab_${randomBytes(6).toString("hex")}`;
   await watcher.exec(`CREATE SCHEMA ${schema}`);
   return schema;
 }
 
 /** Drops the lab's schema with all that is in it. */
-export async function dropSchema(watcher: DB, schema: string): Promise<void> {
+export async function dropSchema(watcher: LabDb, schema: string): Promise<void> {
   await watcher.exec(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
 }
 
@@ -51,7 +51,7 @@ const FACTS_SQL = `
 export const BUDGET_RATIO: number = 0.5;
 
 /** Asks the server what the scenarios need to know. */
-export async function readFacts(watcher: DB, server: LabServer): Promise<ServerFacts> {
+export async function readFacts(watcher: LabDb, server: LabServer): Promise<ServerFacts> {
   const row = await watcher.queryRow<FactsRow>(FACTS_SQL);
   const limits = [row.max_connections - row.reserved - row.others];
   if (row.role_limit >= 0) limits.push(row.role_limit);
@@ -80,7 +80,7 @@ export async function readFacts(watcher: DB, server: LabServer): Promise<ServerF
  * `system_user` is `method:identity`, from PostgreSQL 16 on; empty before, and where the server
  * trusts anyone.
  */
-async function readAuthentication(watcher: DB, version: string): Promise<string> {
+async function readAuthentication(watcher: LabDb, version: string): Promise<string> {
   if (Number.parseInt(version, 10) < 16) return "";
   const { rows } = await watcher.query<{ who: string | null }>("SELECT system_user AS who");
   return rows[0]?.who?.split(":", 1)[0] ?? "";

@@ -1,8 +1,8 @@
 // Looks at the server while an arm runs: how many backends an arm has, through the watcher's own
 // connection.
 
-import type { DB } from "forebay";
 import { type LabClock, pause } from "./clock.ts";
+import type { LabDb } from "./pools.ts";
 
 const COUNT_SQL = `
   SELECT count(*)::int AS count FROM pg_stat_activity
@@ -21,7 +21,7 @@ export interface BackendWatch {
  * `until`; rejects when the server cannot be asked.
  */
 export async function watchBackends(
-  watcher: DB,
+  watcher: LabDb,
   clock: LabClock,
   options: {
     /**

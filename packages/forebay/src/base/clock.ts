@@ -1,5 +1,5 @@
-// Time. The only file that reads a clock or starts a timer: everything else is handed a Clock, so that tests and
-// simulations run the same code on a virtual one.
+// Time. The only file that reads a clock or starts a timer: everything else is handed a Clock, so
+// that tests and simulations run the same code on a virtual one.
 
 /** Milliseconds on a monotonic clock. Only differences mean anything. */
 export type MonotonicMs = number & { readonly __unit: "MonotonicMs" };
@@ -18,7 +18,8 @@ export interface Clock {
   nowMs(): MonotonicMs;
   /**
    * Calls `fire` once, `delayMs` milliseconds from now, never before `setTimer` has returned.
-   * Values below 0 count as 0; fractions are allowed. At most 2^31 - 1, about 24.8 days: the caller re-arms beyond that.
+   * Values below 0 count as 0; fractions are allowed. At most 2^31 - 1, about 24.8 days: the caller
+   * re-arms beyond that.
    */
   setTimer(delayMs: number, fire: () => void): Timer;
   /** Calls `run` once, after the input and output that is already waiting has been handled. */

@@ -1,6 +1,7 @@
 // The errors of the library that are not a driver's: three families, told apart by `family`.
 //   operating  expected in service: a timeout, a closed pool. Has `retryable`.
-//   usage      the caller's mistake: a bad option, a lease used after its release. Thrown synchronously.
+//   usage      the caller's mistake: a bad option, a lease used after its release. Thrown
+//   synchronously.
 //   bug        ours: see assert.ts.
 
 /** Codes of errors that are expected in service. */
@@ -32,11 +33,17 @@ export type ErrorCode = OperatingErrorCode | UsageErrorCode;
 
 const BRAND = Symbol.for("forebay.error");
 
-/** The base of every error that this library makes itself. Test with `isForebayError`, not `instanceof`. */
+/**
+ * The base of every error that this library makes itself. Test with `isForebayError`, not
+ * `instanceof`.
+ */
 export class ForebayError extends Error {
   readonly code: ErrorCode;
   readonly family: "operating" | "usage";
-  /** True when no byte of the caller's work reached the server, so that doing it again cannot do it twice. */
+  /**
+   * True when no byte of the caller's work reached the server, so that doing it again cannot do it
+   * twice.
+   */
   readonly retryable: boolean;
 
   constructor(
@@ -57,7 +64,10 @@ export class ForebayError extends Error {
   }
 }
 
-/** A mistake in the calling code: a bad option, a handle used after it ended. Fix the code; never retry. */
+/**
+ * A mistake in the calling code: a bad option, a handle used after it ended. Fix the code; never
+ * retry.
+ */
 export class UsageError extends ForebayError {
   declare readonly code: UsageErrorCode;
 

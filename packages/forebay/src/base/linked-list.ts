@@ -1,5 +1,6 @@
-// A doubly linked list whose links live in the items themselves: insertion and removal anywhere in constant time and
-// without allocation. An item is in at most one list at a time, and knows in which.
+// A doubly linked list whose links live in the items themselves: insertion and removal anywhere in
+// constant time and without allocation. An item is in at most one list at a time, and knows in
+// which.
 
 import { assert } from "./assert.ts";
 
@@ -10,7 +11,10 @@ export interface Linked<T extends Linked<T>> {
   next: T | undefined;
 }
 
-/** A list of items that carry their own links. Not for use while iterating, but for removal of the item just given. */
+/**
+ * A list of items that carry their own links. Not for use while iterating, but for removal of the
+ * item just given.
+ */
 export class LinkedList<T extends Linked<T>> {
   #head: T | undefined;
   #tail: T | undefined;

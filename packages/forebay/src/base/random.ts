@@ -1,4 +1,5 @@
-// Randomness. The only file that draws on the process's random numbers: everything else is handed a Random.
+// Randomness. The only file that draws on the process's random numbers: everything else is handed a
+// Random.
 
 /** A source of random numbers. `systemRandom` is the real one; `seededRandom` repeats itself. */
 export interface Random {
@@ -12,8 +13,8 @@ export const systemRandom: Random = { next: () => Math.random() };
 /**
  * Random numbers that are the same for the same seed, on every machine.
  *
- * The generator is mulberry32 (Tommy Ettinger, 2017, public domain): 32 bits of state, period 2^32. Good enough for
- * tests, jitter and simulated load; never for secrets. `seed` is taken modulo 2^32.
+ * The generator is mulberry32 (Tommy Ettinger, 2017, public domain): 32 bits of state, period 2^32.
+ * Good enough for tests, jitter and simulated load; never for secrets. `seed` is taken modulo 2^32.
  */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;

@@ -1,9 +1,11 @@
 // The contract between a database driver and the layers above it. Types only.
 //
-// Whoever calls a connection keeps these rules, and the conformance cases check that a driver may rely on them:
-//   1. One call at a time on a connection, except that a call may follow one whose signal was aborted and which
-//      has been rejected already, although its work on the server is not yet settled: the driver makes the new
-//      call wait. `isValid` and `close` may be called at any time.
+// Whoever calls a connection keeps these rules, and the conformance cases check that a driver may
+// rely on them:
+//   1. One call at a time on a connection, except that a call may follow one whose signal was
+//      aborted and which has been rejected already, although its work on the server is not yet
+//      settled: the driver makes the new call wait. `isValid` and `close` may be called at any
+//      time.
 //   2. Nothing is called after `close`.
 // Capabilities marked optional are found at run time by their presence.
 
@@ -25,7 +27,10 @@ export interface StatementOptions extends OperationOptions {
 /** One column of a result. */
 export interface Column {
   readonly name: string;
-  /** The database's own name for the type, such as `int4`; for one that the driver does not know, its number as text. */
+  /**
+   * The database's own name for the type, such as `int4`; for one that the driver does not know,
+   * its number as text.
+   */
   readonly type: string;
 }
 
@@ -33,7 +38,10 @@ export interface Column {
 export interface DriverResult {
   readonly columns: readonly Column[];
   readonly rows: unknown[];
-  /** Rows inserted, updated, deleted or, where the server counts them, selected; 0 for statements without a count. */
+  /**
+   * Rows inserted, updated, deleted or, where the server counts them, selected; 0 for statements
+   * without a count.
+   */
   readonly rowsAffected: number;
   /** The server's word for what was done, such as `INSERT`; empty when the server gives none. */
   readonly command: string;
@@ -43,14 +51,14 @@ export interface DriverResult {
 export interface DriverRows {
   readonly columns: readonly Column[];
   /**
-   * The next rows, at least one; `undefined` at the end, and from then on. Rejects as the statement does. After a
-   * rejection the rows are closed.
+   * The next rows, at least one; `undefined` at the end, and from then on. Rejects as the statement
+   * does. After a rejection the rows are closed.
    */
   next(): Promise<unknown[] | undefined>;
   /**
-   * Ends the statement early, and resolves once the connection can take another call. No effect at the end or on a
-   * second call. Never rejects for what the server said about rows that nobody wants; a lost connection shows in
-   * `isValid`.
+   * Ends the statement early, and resolves once the connection can take another call. No effect at
+   * the end or on a second call. Never rejects for what the server said about rows that nobody
+   * wants; a lost connection shows in `isValid`.
    */
   close(): Promise<void>;
   /** Known at the end only; 0 before. */
@@ -61,7 +69,10 @@ export interface DriverRows {
 export interface DriverStmt {
   query(args: readonly unknown[], options?: StatementOptions): Promise<DriverResult>;
   stream(args: readonly unknown[], options?: StatementOptions): Promise<DriverRows>;
-  /** Frees the statement on the server, now or with the next request. Never rejects; no effect on a second call. */
+  /**
+   * Frees the statement on the server, now or with the next request. Never rejects; no effect on a
+   * second call.
+   */
   close(): Promise<void>;
 }
 
@@ -72,13 +83,18 @@ export type IsolationLevel =
   | "repeatable read"
   | "serializable";
 
-/** How a transaction begins. A driver rejects what its database does not have; it never ignores it. */
+/**
+ * How a transaction begins. A driver rejects what its database does not have; it never ignores it.
+ */
 export interface TxOptions {
   /** @defaultValue the server's own default */
   readonly isolation?: IsolationLevel | undefined;
   /** @defaultValue `false` */
   readonly readOnly?: boolean | undefined;
-  /** PostgreSQL: wait for a snapshot that cannot fail; only with serializable and read-only. @defaultValue `false` */
+  /**
+   * PostgreSQL: wait for a snapshot that cannot fail; only with serializable and read-only.
+   * @defaultValue `false`
+   */
   readonly deferrable?: boolean | undefined;
 }
 
@@ -88,26 +104,31 @@ export interface TxOptions {
  */
 export interface PooledConn {
   /**
-   * Closes for good, also in the middle of a call. Resolves once the resource is really gone (the socket is closed):
-   * until then the pool counts it. Called once. A rejection is reported and counts as closed.
+   * Closes for good, also in the middle of a call. Resolves once the resource is really gone (the
+   * socket is closed): until then the pool counts it. Called once. A rejection is reported and
+   * counts as closed.
    */
   close(): Promise<void> | void;
   /**
-   * Whether the connection may be used again. Synchronous, no I/O: what is known by now. Called when the connection
-   * comes back. (`driver.Validator`.) @defaultValue always valid
+   * Whether the connection may be used again. Synchronous, no I/O: what is known by now. Called
+   * when the connection comes back. (`driver.Validator`.) @defaultValue always valid
    */
   isValid?(): boolean;
   /**
-   * Makes the session fit for its next user: waits for what an abort left unsettled, ends an open transaction.
-   * Called when the connection comes back, before anyone else can have it. `undefined` means that there was nothing
-   * to do, which should be the usual case; a rejection retires the connection. (`driver.SessionResetter`.)
+   * Makes the session fit for its next user: waits for what an abort left unsettled, ends an open
+   * transaction. Called when the connection comes back, before anyone else can have it. `undefined`
+   * means that there was nothing to do, which should be the usual case; a rejection retires the
+   * connection. (`driver.SessionResetter`.)
    */
   resetSession?(): Promise<void> | undefined;
 }
 
 /** One connection to a database. */
 export interface DriverConn extends PooledConn {
-  /** Runs a statement and gathers its rows. Without arguments, some drivers allow several statements: the last result counts. */
+  /**
+   * Runs a statement and gathers its rows. Without arguments, some drivers allow several
+   * statements: the last result counts.
+   */
   query(sql: string, args: readonly unknown[], options?: StatementOptions): Promise<DriverResult>;
   /** Runs a statement whose rows are read as they come. Resolves when the columns are known. */
   stream(sql: string, args: readonly unknown[], options?: StatementOptions): Promise<DriverRows>;
@@ -116,8 +137,9 @@ export interface DriverConn extends PooledConn {
   /** Begins a transaction. */
   begin(tx: TxOptions, options?: OperationOptions): Promise<void>;
   /**
-   * Commits. Rejects with a `ForebayError` of code `COMMIT_ROLLED_BACK` when the server rolled back instead, and of
-   * code `OUTCOME_UNKNOWN` when the connection was lost, or the signal aborted, after the request was sent.
+   * Commits. Rejects with a `ForebayError` of code `COMMIT_ROLLED_BACK` when the server rolled back
+   * instead, and of code `OUTCOME_UNKNOWN` when the connection was lost, or the signal aborted,
+   * after the request was sent.
    */
   commit(options?: OperationOptions): Promise<void>;
   /** Rolls back. */
@@ -129,27 +151,30 @@ export interface DriverConn extends PooledConn {
 /** What a connector is told when it is to make a connection. */
 export interface ConnectOptions {
   /**
-   * Aborted when the connection is not wanted any more or takes too long. The connector must then reject, and leave
-   * nothing open.
+   * Aborted when the connection is not wanted any more or takes too long. The connector must then
+   * reject, and leave nothing open.
    */
   readonly signal: AbortSignal;
   /**
-   * To be called, at most once, as soon as the connection is known to be lost (closed by the server, a fatal
-   * message, a socket error) and `close` was not called: also while it is idle, for which the connection must always
-   * be reading. It is never called before `connect` has resolved.
+   * To be called, at most once, as soon as the connection is known to be lost (closed by the
+   * server, a fatal message, a socket error) and `close` was not called: also while it is idle, for
+   * which the connection must always be reading. It is never called before `connect` has resolved.
    */
   readonly onLost: (reason: unknown) => void;
 }
 
 /** Makes connections to one database. */
 export interface Connector<C extends PooledConn = DriverConn> {
-  /** The kind of thing it connects to and where, for messages; without secrets. `postgres app@localhost:5432/app` */
+  /**
+   * The kind of thing it connects to and where, for messages; without secrets. `postgres
+   * app@localhost:5432/app`
+   */
   readonly name: string;
   /** Makes one connection. Called several times at once. */
   connect(options: ConnectOptions): Promise<C>;
   /**
-   * Whether trying again may help after `connect` rejected with `error`. `false` for what only a person can mend: a
-   * wrong password, a database that does not exist. @defaultValue `true`
+   * Whether trying again may help after `connect` rejected with `error`. `false` for what only a
+   * person can mend: a wrong password, a database that does not exist. @defaultValue `true`
    */
   shouldRetryConnect?(error: unknown): boolean;
   /** Called once, after the last connection of a closed pool is gone. */

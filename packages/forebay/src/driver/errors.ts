@@ -3,9 +3,10 @@
 const BAD_CONN = Symbol.for("forebay.driver.badConn");
 
 /**
- * The connection is of no use, and nothing of the present request was sent on it: the request may be made again on
- * another connection, and nobody can tell. A driver must throw it only when it is certain that not a byte was
- * written; when in doubt it throws its ordinary error. (database/sql's `driver.ErrBadConn`.)
+ * The connection is of no use, and nothing of the present request was sent on it: the request may
+ * be made again on another connection, and nobody can tell. A driver must throw it only when it is
+ * certain that not a byte was written; when in doubt it throws its ordinary error. (database/sql's
+ * `driver.ErrBadConn`.)
  */
 export class BadConnError extends Error {
   readonly code = "BAD_CONN";
@@ -17,7 +18,10 @@ export class BadConnError extends Error {
   }
 }
 
-/** True for a `BadConnError`, also from another copy of this library, and also when it is a `cause` further down. */
+/**
+ * True for a `BadConnError`, also from another copy of this library, and also when it is a `cause`
+ * further down.
+ */
 export function isBadConn(error: unknown): boolean {
   for (let depth = 0, at = error; depth < 8; depth++) {
     if (typeof at !== "object" || at === null) return false;

@@ -1,5 +1,5 @@
-// The invariants of the pool, by their numbers in ARCHITECTURE.md. Tests check them after every step; production never
-// does.
+// The invariants of the pool, by their numbers in ARCHITECTURE.md. Tests check them after every
+// step; production never does.
 
 import { BugError } from "../base/assert.ts";
 import type { MonotonicMs } from "../base/clock.ts";
@@ -32,7 +32,9 @@ export class Audit<C extends PooledConn, L> {
     this.#dialingBefore = core.slots.connecting.size;
   }
 
-  /** Throws `BugError`, naming the invariant, when the state breaks one. O(connections + waiters). */
+  /**
+   * Throws `BugError`, naming the invariant, when the state breaks one. O(connections + waiters).
+   */
   check(nowMs: MonotonicMs): void {
     this.#checkSlots();
     this.#checkWaiters();

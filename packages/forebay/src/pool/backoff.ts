@@ -10,9 +10,9 @@ export const BACKOFF_FIRST_MS: number = 50;
 export const BACKOFF_MAX_MS: number = 5000;
 
 /**
- * Counts rounds of failed dials and says when the next may begin. Dials that were under way at the same time fail as
- * one round. The pause is drawn from the upper half of its range, so that instances which lost the same server do not
- * come back in step.
+ * Counts rounds of failed dials and says when the next may begin. Dials that were under way at the
+ * same time fail as one round. The pause is drawn from the upper half of its range, so that
+ * instances which lost the same server do not come back in step.
  */
 export class DialBackoff {
   readonly #random: Random;

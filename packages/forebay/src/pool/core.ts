@@ -1,6 +1,7 @@
-// The pool's decisions, and the only writer of its state. Synchronous on purpose: between two calls every invariant in
-// audit.ts holds, and within a call nothing else can run. Events arrive as method calls, each with the time; what is to
-// be done leaves as effects, for the shell to carry out after the call has returned. Callers: pool.ts and tests.
+// The pool's decisions, and the only writer of its state. Synchronous on purpose: between two calls
+// every invariant in audit.ts holds, and within a call nothing else can run. Events arrive as
+// method calls, each with the time; what is to be done leaves as effects, for the shell to carry
+// out after the call has returned. Callers: pool.ts and tests.
 
 import { assert } from "../base/assert.ts";
 import type { MonotonicMs } from "../base/clock.ts";
@@ -14,10 +15,15 @@ import { type PoolPhase, type RetireReason, Slot, SlotLists, type Waiter } from 
 import { PoolCounters, type PoolStats } from "./stats.ts";
 import { Waiters } from "./waiters.ts";
 
-/** How a connection came back: ready for the next user, of no use, or with a session still to be made fit. */
+/**
+ * How a connection came back: ready for the next user, of no use, or with a session still to be
+ * made fit.
+ */
 export type ReturnCondition = "fit" | "bad" | "discarded" | "check";
 
-/** The pool's state machine. `L` is what the shell hands to a waiter; the core never looks at it. */
+/**
+ * The pool's state machine. `L` is what the shell hands to a waiter; the core never looks at it.
+ */
 export class PoolCore<C extends PooledConn, L> {
   readonly slots: SlotLists<C> = new SlotLists();
   readonly waiters: Waiters<L>;
@@ -54,7 +60,10 @@ export class PoolCore<C extends PooledConn, L> {
     return this.#effects.length > 0;
   }
 
-  /** What is to be done, in order. The caller must do it before it calls the core again, or add it to what it still has to do. */
+  /**
+   * What is to be done, in order. The caller must do it before it calls the core again, or add it
+   * to what it still has to do.
+   */
   takeEffects(): Effect<C, L>[] {
     const effects = this.#effects;
     this.#effects = [];
@@ -72,8 +81,8 @@ export class PoolCore<C extends PooledConn, L> {
   }
 
   /**
-   * How many waiters can have a connection opened for them: those being opened, and those that may be. A waiter
-   * beyond that waits for one to come back.
+   * How many waiters can have a connection opened for them: those being opened, and those that may
+   * be. A waiter beyond that waits for one to come back.
    */
   get dialable(): number {
     return this.slots.connecting.size + Math.max(0, this.#limits.maxOpenConns - this.slots.open);
@@ -111,7 +120,7 @@ export class PoolCore<C extends PooledConn, L> {
     };
   }
 
-  // ---- Events from callers ------------------------------------------------------------------------------------
+  // ---- Events from callers ----
 
   /** Start-up: fills to minIdleConns. */
   start(nowMs: MonotonicMs): void {
@@ -164,8 +173,8 @@ export class PoolCore<C extends PooledConn, L> {
   }
 
   /**
-   * A leased connection comes back. No effect when the pool took it back by force meanwhile. `generation` is the
-   * lease's; a wrong one is a bug of the shell.
+   * A leased connection comes back. No effect when the pool took it back by force meanwhile.
+   * `generation` is the lease's; a wrong one is a bug of the shell.
    */
   release(slot: Slot<C>, generation: number, condition: ReturnCondition, nowMs: MonotonicMs): void {
     assert(
@@ -191,9 +200,12 @@ export class PoolCore<C extends PooledConn, L> {
     }
   }
 
-  // ---- Events from the driver -----------------------------------------------------------------------------------
+  // ---- Events from the driver ----
 
-  /** A dial has given a connection. Whoever has been waiting longest gets it, whoever caused the dial. */
+  /**
+   * A dial has given a connection. Whoever has been waiting longest gets it, whoever caused the
+   * dial.
+   */
   dialed(slot: Slot<C>, conn: C, nowMs: MonotonicMs): void {
     assert(slot.kind === "connecting", "core: a dial ends once");
     slot.conn = conn;
@@ -207,8 +219,9 @@ export class PoolCore<C extends PooledConn, L> {
   }
 
   /**
-   * A dial has failed. Where a later one may succeed, those who wait go on waiting, and dialing goes on after a pause.
-   * Where not, they are told, unless a connection that is in use or being opened can yet serve them.
+   * A dial has failed. Where a later one may succeed, those who wait go on waiting, and dialing
+   * goes on after a pause. Where not, they are told, unless a connection that is in use or being
+   * opened can yet serve them.
    */
   dialFailed(slot: Slot<C>, error: unknown, mayRetry: boolean, nowMs: MonotonicMs): void {
     assert(slot.kind === "connecting", "core: a dial ends once");
@@ -244,9 +257,12 @@ export class PoolCore<C extends PooledConn, L> {
     this.#finishDraining();
   }
 
-  // ---- Events from the clock and the operator -------------------------------------------------------------------
+  // ---- Events from the clock and the operator ----
 
-  /** Does what is due: gives up waiters, retires idle connections, dials after a pause. Early calls do no harm. */
+  /**
+   * Does what is due: gives up waiters, retires idle connections, dials after a pause. Early calls
+   * do no harm.
+   */
   tick(nowMs: MonotonicMs): void {
     for (const waiter of this.waiters.takeExpired(nowMs)) {
       this.counters.timeoutCount += 1;
@@ -260,7 +276,10 @@ export class PoolCore<C extends PooledConn, L> {
     this.#dialAsNeeded(nowMs);
   }
 
-  /** Changes limits, at once: what is now too much and idle goes, what is now allowed is opened for who waits. */
+  /**
+   * Changes limits, at once: what is now too much and idle goes, what is now allowed is opened for
+   * who waits.
+   */
   configure(change: Partial<PoolLimits>, nowMs: MonotonicMs): void {
     this.#limits = { ...this.#limits, ...change };
     this.waiters.setOrder(this.#limits.waiterOrder);
@@ -276,7 +295,9 @@ export class PoolCore<C extends PooledConn, L> {
     while (this.slots.idle.size > 0) this.#retireOldestIdle("suspect");
   }
 
-  /** Ends the pool's service: turns away who waits, closes what is idle, lets what is out come back. */
+  /**
+   * Ends the pool's service: turns away who waits, closes what is idle, lets what is out come back.
+   */
   drain(nowMs: MonotonicMs): void {
     assert(this.#phase === "open", "core: a pool is closed once");
     this.#phase = "draining";
@@ -294,7 +315,7 @@ export class PoolCore<C extends PooledConn, L> {
     for (const slot of this.slots.checking) this.#retire(slot, "draining");
   }
 
-  // ---- The one place of each transition -------------------------------------------------------------------------
+  // ---- The one place of each transition ----
 
   /** A connection is free: to be retired, else for the waiter whose turn it is, else idle. */
   #offer(slot: Slot<C>, nowMs: MonotonicMs): void {
@@ -370,8 +391,8 @@ export class PoolCore<C extends PooledConn, L> {
   }
 
   /**
-   * Dials what is wanted and allowed: one for each waiter, and up to minIdleConns more. A dial under way counts for
-   * whoever will then be waiting.
+   * Dials what is wanted and allowed: one for each waiter, and up to minIdleConns more. A dial
+   * under way counts for whoever will then be waiting.
    */
   #dialAsNeeded(nowMs: MonotonicMs): void {
     if (this.#phase !== "open") return;
@@ -396,9 +417,11 @@ export class PoolCore<C extends PooledConn, L> {
     }
   }
 
-  // ---- What is due ------------------------------------------------------------------------------------------------
+  // ---- What is due ----
 
-  /** Why the connection must not be handed out or kept; `undefined` when it may be. Changes nothing. */
+  /**
+   * Why the connection must not be handed out or kept; `undefined` when it may be. Changes nothing.
+   */
   #reasonToRetire(slot: Slot<C>, nowMs: MonotonicMs): RetireReason | undefined {
     if (slot.lost !== undefined) return "lost";
     if (this.#phase !== "open") return "draining";
@@ -416,7 +439,9 @@ export class PoolCore<C extends PooledConn, L> {
     }
   }
 
-  /** The one idle longest is the first whose idle time runs out; those that minIdleConns needs stay. */
+  /**
+   * The one idle longest is the first whose idle time runs out; those that minIdleConns needs stay.
+   */
   #wakeForIdleTime(): void {
     const longest = this.slots.idle.head;
     if (longest === undefined || this.slots.idle.size <= this.minIdle) return;

@@ -1,5 +1,6 @@
-// Runs the dials that the core asks for: several at once, each with a limit of time, each told when nobody wants it any
-// more. However a connector behaves, every dial is reported to have ended exactly once.
+// Runs the dials that the core asks for: several at once, each with a limit of time, each told when
+// nobody wants it any more. However a connector behaves, every dial is reported to have ended
+// exactly once.
 
 import type { Timer } from "../base/clock.ts";
 import { ForebayError } from "../base/errors.ts";
@@ -44,7 +45,10 @@ export class Dialer<C extends PooledConn> {
     void this.#connect(slot);
   }
 
-  /** Tells the connector to stop, with the reason. If it does not within closeTimeoutMs, the dial counts as failed. */
+  /**
+   * Tells the connector to stop, with the reason. If it does not within closeTimeoutMs, the dial
+   * counts as failed.
+   */
   abort(slot: Slot<C>, reason: Error): void {
     const dial = this.#dials.get(slot);
     if (dial === undefined || dial.controller.signal.aborted) return;
@@ -102,7 +106,8 @@ function timeoutError(name: string, dialTimeoutMs: number): ForebayError {
   return new ForebayError(
     "operating",
     "CONNECT_TIMEOUT",
-    `${name}: no connection was made within ${dialTimeoutMs}ms. Check the address, the network and the server's load`,
+    `${name}: no connection was made within ${dialTimeoutMs}ms. ` +
+      "Check the address, the network and the server's load",
     { retryable: true },
   );
 }

@@ -1,9 +1,13 @@
-// What the core asks the shell to do. Data, so that the core stays free of promises and drivers, and tests can read it.
+// What the core asks the shell to do. Data, so that the core stays free of promises and drivers,
+// and tests can read it.
 
 import type { PooledConn } from "../driver/driver.ts";
 import type { Slot, Waiter } from "./state.ts";
 
-/** Why a waiter was turned away. An abort is not among them: the shell knows the reason that the signal carries. */
+/**
+ * Why a waiter was turned away. An abort is not among them: the shell knows the reason that the
+ * signal carries.
+ */
 export type RejectReason = "timed-out" | "closed" | "connect-failed";
 
 /** One thing to do, in the order in which they were asked for. */

@@ -1,9 +1,12 @@
-// The errors of the pool: each says what happened, after how long, in what state, probably why, and what to do next.
+// The errors of the pool: each says what happened, after how long, in what state, probably why, and
+// what to do next.
 
 import { ForebayError, type OperatingErrorCode } from "../base/errors.ts";
 import type { PoolStats } from "./stats.ts";
 
-/** What an acquire was waiting for when it failed: a connection to come back, or one to be opened. */
+/**
+ * What an acquire was waiting for when it failed: a connection to come back, or one to be opened.
+ */
 export type PoolErrorPhase = "wait" | "connect";
 
 /** The pool's part of an error. */
@@ -60,7 +63,10 @@ function message(code: PoolErrorCode, details: PoolErrorDetails): string {
     `${pool.dialing} connecting, ${pool.closing} closing; ${pool.waiting} waiting`;
   switch (code) {
     case "POOL_TIMEOUT":
-      return `${pool.name}: no connection after ${ms(details.waitedMs)} (${state}). ${timeoutAdvice(details)}`;
+      return (
+        `${pool.name}: no connection after ${ms(details.waitedMs)} (${state}). ` +
+        timeoutAdvice(details)
+      );
     case "POOL_QUEUE_FULL":
       return (
         `${pool.name}: too many are waiting for a connection (${state}). ${heldAdvice(details)} ` +
@@ -71,7 +77,8 @@ function message(code: PoolErrorCode, details: PoolErrorDetails): string {
     case "CONNECT_FAILED":
       return (
         `${pool.name}: cannot connect after ${ms(details.waitedMs)} (${state}): ` +
-        `${reasonOf(details.lastDialError)}. Trying again will not help: mend the connection settings`
+        `${reasonOf(details.lastDialError)}. ` +
+        "Trying again will not help: mend the connection settings"
       );
     default:
       return code satisfies never;

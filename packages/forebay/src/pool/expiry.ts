@@ -5,8 +5,9 @@ import { LIFETIME_JITTER_RATIO, type PoolLimits } from "./options.ts";
 import type { Slot } from "./state.ts";
 
 /**
- * When the connection is too old: connMaxLifetimeMs after it was opened, less up to 10 % by its own jitter. The jitter
- * is fixed at creation; drawn anew at each look, the least of many draws would count.
+ * When the connection is too old: connMaxLifetimeMs after it was opened, less up to 10 % by its own
+ * jitter. The jitter is fixed at creation; drawn anew at each look, the least of many draws would
+ * count.
  */
 export function expiresAtMs(slot: Slot<PooledConn>, limits: PoolLimits): number {
   return (

@@ -6,15 +6,15 @@ import type { PooledConn } from "../driver/driver.ts";
 import type { Slot } from "./state.ts";
 
 /**
- * One grant of a connection. Give it back exactly once, with `release` or `discard`, on every way out of your code:
- * put it into `finally`, or use `await using`.
+ * One grant of a connection. Give it back exactly once, with `release` or `discard`, on every way
+ * out of your code: put it into `finally`, or use `await using`.
  */
 export interface Lease<C extends PooledConn> extends AsyncDisposable {
   /** The connection. Throws `LEASE_STALE` after the release. */
   readonly conn: C;
   /**
-   * Gives the connection back. The driver is asked whether it may be used again; whoever waits longest gets it at once.
-   * Throws `LEASE_STALE` on a second call.
+   * Gives the connection back. The driver is asked whether it may be used again; whoever waits
+   * longest gets it at once. Throws `LEASE_STALE` on a second call.
    */
   release(): void;
   /**
@@ -74,7 +74,8 @@ export class PoolLease<C extends PooledConn> implements Lease<C> {
 function stale(what: string): UsageError {
   return new UsageError(
     "LEASE_STALE",
-    `a lease was ${what} after it had been given back: the connection may be somebody else's by now. ` +
+    `a lease was ${what} after it had been given back: ` +
+      "the connection may be somebody else's by now. " +
       "Give each lease back once, and do not use it after that",
   );
 }

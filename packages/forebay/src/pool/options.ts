@@ -1,4 +1,5 @@
-// The pool's options: what each means, its default and the reason for it, and the check that throws on a bad value.
+// The pool's options: what each means, its default and the reason for it, and the check that throws
+// on a bad value.
 
 import { type Clock, systemClock } from "../base/clock.ts";
 import { UsageError } from "../base/errors.ts";
@@ -11,42 +12,48 @@ export type IdleOrder = "lifo" | "fifo";
 /** The options that may be changed while the pool works, each by its setter. */
 export interface PoolLimits {
   /**
-   * At most this many connections at once, counting those being opened and those not yet closed. `Infinity` for no
-   * limit (0 in Go). At least 1.
-   * @defaultValue 10: what a PostgreSQL server of a few cores serves best, and what Node users know from other pools
+   * At most this many connections at once, counting those being opened and those not yet closed.
+   * `Infinity` for no limit (0 in Go). At least 1.
+   * @defaultValue 10: what a PostgreSQL server of a few cores serves best, and what Node users know
+   * from other pools
    */
   readonly maxOpenConns: number;
   /**
-   * At most this many idle connections; one more is closed when it comes back. Never more than maxOpenConns in
-   * effect, whatever is set here. 0 keeps none.
-   * @defaultValue maxOpenConns: closing a connection only to dial it again costs about ninety queries
+   * At most this many idle connections; one more is closed when it comes back. Never more than
+   * maxOpenConns in effect, whatever is set here. 0 keeps none.
+   * @defaultValue maxOpenConns: closing a connection only to dial it again costs about ninety
+   * queries
    */
   readonly maxIdleConns: number;
   /**
-   * Keeps at least this many idle, opened in the background. In effect never more than maxIdleConns.
+   * Keeps at least this many idle, opened in the background. In effect never more than
+   * maxIdleConns.
    * @defaultValue 0
    */
   readonly minIdleConns: number;
   /**
-   * A connection this old is closed as soon as nobody uses it; never one in use. Each gets its own limit, up to 10 %
-   * earlier, so that connections opened together do not expire together. `Infinity` for never (0 in Go).
+   * A connection this old is closed as soon as nobody uses it; never one in use. Each gets its own
+   * limit, up to 10 % earlier, so that connections opened together do not expire together.
+   * `Infinity` for never (0 in Go).
    * @defaultValue 30 minutes: soon enough to follow a change of address or of secret
    */
   readonly connMaxLifetimeMs: number;
   /**
-   * A connection idle for this long is closed, unless minIdleConns needs it. `Infinity` for never (0 in Go).
+   * A connection idle for this long is closed, unless minIdleConns needs it. `Infinity` for never
+   * (0 in Go).
    * @defaultValue 10 minutes
    */
   readonly connMaxIdleTimeMs: number;
   /**
-   * How long an acquire waits, for a connection to come back or to be opened. `Infinity` for ever; 0 is not allowed.
-   * A change counts for acquires that begin after it.
+   * How long an acquire waits, for a connection to come back or to be opened. `Infinity` for ever;
+   * 0 is not allowed. A change counts for acquires that begin after it.
    * @defaultValue 10 seconds: less patience than most HTTP clients have
    */
   readonly acquireTimeoutMs: number;
   /**
-   * At most this many acquires wait for a connection to come back; one more is refused at once. Those for which a
-   * connection is being opened, or could be, do not count. A change turns nobody away who waits already.
+   * At most this many acquires wait for a connection to come back; one more is refused at once.
+   * Those for which a connection is being opened, or could be, do not count. A change turns nobody
+   * away who waits already.
    * @defaultValue `Infinity`: the timeout is limit enough for most
    */
   readonly maxWaiters: number;
@@ -76,16 +83,21 @@ export interface PoolSettings {
   readonly name: string;
   /** How long one dial may take. @defaultValue 15 seconds */
   readonly dialTimeoutMs: number;
-  /** How long making a returned session fit may take; then the connection is closed. @defaultValue 5 seconds */
+  /**
+   * How long making a returned session fit may take; then the connection is closed. @defaultValue 5
+   * seconds
+   */
   readonly resetTimeoutMs: number;
   /**
-   * How long closing one connection may take. After that the pool counts it as gone and gives its slot away, so that
-   * a connection that cannot be closed costs no capacity for ever. @defaultValue 15 seconds
+   * How long closing one connection may take. After that the pool counts it as gone and gives its
+   * slot away, so that a connection that cannot be closed costs no capacity for ever. @defaultValue
+   * 15 seconds
    */
   readonly closeTimeoutMs: number;
   /**
-   * Told of errors that no caller can be told: a session that could not be made fit, a connection that could not be
-   * closed, or was discarded for a reason. Statistics count what followed. Must not throw. @defaultValue nothing is done
+   * Told of errors that no caller can be told: a session that could not be made fit, a connection
+   * that could not be closed, or was discarded for a reason. Statistics count what followed. Must
+   * not throw. @defaultValue nothing is done
    */
   readonly onBackgroundError: (error: unknown, task: BackgroundTask) => void;
   /** @defaultValue the process's own */
@@ -148,7 +160,10 @@ export function checkOption(option: string, value: unknown): void {
   }
 }
 
-/** Throws `OPTION_INVALID` unless the value may be a drainTimeoutMs, which unlike other durations may be 0. */
+/**
+ * Throws `OPTION_INVALID` unless the value may be a drainTimeoutMs, which unlike other durations
+ * may be 0.
+ */
 export function checkDrainTimeout(value: unknown): void {
   const wants = value === 0 ? undefined : duration(value);
   if (wants === undefined) return;
@@ -160,7 +175,10 @@ function describe(value: unknown): string {
   return typeof value === "number" || typeof value === "bigint" ? String(value) : typeof value;
 }
 
-/** Fills in the defaults. Throws `OPTION_INVALID` on an unknown option, a bad value, or values that contradict each other. */
+/**
+ * Fills in the defaults. Throws `OPTION_INVALID` on an unknown option, a bad value, or values that
+ * contradict each other.
+ */
 export function resolveOptions(
   options: PoolOptions,
   connectorName: string,
@@ -203,8 +221,8 @@ function checkTogether(limits: PoolLimits): void {
   if (minIdleConns > Math.min(maxIdleConns, maxOpenConns)) {
     throw new UsageError(
       "OPTION_INVALID",
-      `minIdleConns ${minIdleConns} can never be kept with maxIdleConns ${maxIdleConns} and maxOpenConns ` +
-        `${maxOpenConns}. Lower it, or raise those`,
+      `minIdleConns ${minIdleConns} can never be kept with maxIdleConns ${maxIdleConns} ` +
+        `and maxOpenConns ${maxOpenConns}. Lower it, or raise those`,
     );
   }
 }

@@ -1,5 +1,6 @@
-// The asynchronous shell of the pool: it tells the core what happens, and carries out what the core asks for. It owns
-// the promises, the one timer, the abort listeners and the calls of the driver; it decides nothing.
+// The asynchronous shell of the pool: it tells the core what happens, and carries out what the core
+// asks for. It owns the promises, the one timer, the abort listeners and the calls of the driver;
+// it decides nothing.
 
 import { AsyncResource } from "node:async_hooks";
 import type { Clock, MonotonicMs, Timer } from "../base/clock.ts";
@@ -26,15 +27,18 @@ import type { WaiterOrder } from "./waiters.ts";
 
 /** Options of one acquire. */
 export interface AcquireOptions extends OperationOptions {
-  /** When to give up, on the pool's clock, instead of acquireTimeoutMs from now: to keep one deadline over several tries. */
+  /**
+   * When to give up, on the pool's clock, instead of acquireTimeoutMs from now: to keep one
+   * deadline over several tries.
+   */
   readonly deadlineAtMs?: number | undefined;
 }
 
 /** How to close a pool. */
 export interface CloseOptions {
   /**
-   * How long connections in use may take to come back; then they are closed under their holders. 0 does so at once,
-   * `Infinity` waits for ever. @defaultValue 10 seconds
+   * How long connections in use may take to come back; then they are closed under their holders. 0
+   * does so at once, `Infinity` waits for ever. @defaultValue 10 seconds
    */
   readonly drainTimeoutMs?: number | undefined;
 }
@@ -53,7 +57,8 @@ export function coreOf<C extends PooledConn>(pool: Pool<C>): PoolCore<C, Lease<C
 }
 
 /**
- * A pool of connections, or of anything else that can be opened and closed. Every method may be called concurrently.
+ * A pool of connections, or of anything else that can be opened and closed. Every method may be
+ * called concurrently.
  *
  * @example
  * const pool = new Pool(connector, { maxOpenConns: 16 });
@@ -115,12 +120,14 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
   }
 
   /**
-   * Takes a connection; waits, in order of arrival, while none is free. The wait ends with a connection that comes
-   * back or with one that is opened, whichever is first. Aborting stops the wait, not a dial already begun: the new
-   * connection serves the next, since a server slower than every caller's patience would otherwise never be reached.
+   * Takes a connection; waits, in order of arrival, while none is free. The wait ends with a
+   * connection that comes back or with one that is opened, whichever is first. Aborting stops the
+   * wait, not a dial already begun: the new connection serves the next, since a server slower than
+   * every caller's patience would otherwise never be reached.
    *
-   * Rejects with `signal.reason` unchanged, or a `PoolError`: `POOL_TIMEOUT` after acquireTimeoutMs,
-   * `POOL_QUEUE_FULL`, `POOL_CLOSED`, or `CONNECT_FAILED` where no connection can be had and trying again cannot help.
+   * Rejects with `signal.reason` unchanged, or a `PoolError`: `POOL_TIMEOUT` after
+   * acquireTimeoutMs, `POOL_QUEUE_FULL`, `POOL_CLOSED`, or `CONNECT_FAILED` where no connection can
+   * be had and trying again cannot help.
    */
   acquire(options?: AcquireOptions): Promise<Lease<C>> {
     const signal = options?.signal;
@@ -144,14 +151,17 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
     });
   }
 
-  /** Takes an idle connection; `undefined` when there is none, or the pool is closed. Never waits, never dials. */
+  /**
+   * Takes an idle connection; `undefined` when there is none, or the pool is closed. Never waits,
+   * never dials.
+   */
   tryAcquire(): Lease<C> | undefined {
     return this.#core.phase === "open" ? this.#acquireIdle(this.#nowMs()) : undefined;
   }
 
   /**
-   * Closes every idle connection, for when others have proved dead and those are suspect. New ones are opened as they
-   * are needed.
+   * Closes every idle connection, for when others have proved dead and those are suspect. New ones
+   * are opened as they are needed.
    */
   closeIdle(): void {
     this.#core.closeIdle();
@@ -163,7 +173,10 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
     return this.#core.stats(this.#settings.name);
   }
 
-  /** See `PoolLimits.maxOpenConns`. Raised, it serves at once who waits; lowered, it closes what is idle beyond it now, and what is in use when it comes back. */
+  /**
+   * See `PoolLimits.maxOpenConns`. Raised, it serves at once who waits; lowered, it closes what is
+   * idle beyond it now, and what is in use when it comes back.
+   */
   setMaxOpenConns(count: number): void {
     this.#configure({ maxOpenConns: count });
   }
@@ -214,9 +227,9 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
   }
 
   /**
-   * Closes the pool: turns away who waits with `POOL_CLOSED`, aborts dials, closes what is idle, and gives what is in use
-   * drainTimeoutMs to come back. Resolves when the last connection is gone; never rejects. Later calls return the same
-   * promise. Throws `OPTION_INVALID`.
+   * Closes the pool: turns away who waits with `POOL_CLOSED`, aborts dials, closes what is idle,
+   * and gives what is in use drainTimeoutMs to come back. Resolves when the last connection is
+   * gone; never rejects. Later calls return the same promise. Throws `OPTION_INVALID`.
    */
   close(options: CloseOptions = {}): Promise<void> {
     const { drainTimeoutMs = 10_000 } = options;
@@ -302,8 +315,9 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
   }
 
   /**
-   * Carries out what the core asks for, until it asks no more; then sets the timer. An effect may call a driver that
-   * calls back at once: such an event is told to the core, and its effects wait for their turn here.
+   * Carries out what the core asks for, until it asks no more; then sets the timer. An effect may
+   * call a driver that calls back at once: such an event is told to the core, and its effects wait
+   * for their turn here.
    */
   #settle(): void {
     if (this.#carryingOut) return;
@@ -352,7 +366,10 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
       .finally(() => this.#tell(() => this.#core.closed(slot, this.#nowMs())));
   }
 
-  /** One timer for everything that is due. It is moved forward only: an early tick finds nothing to do, and sets the next. */
+  /**
+   * One timer for everything that is due. It is moved forward only: an early tick finds nothing to
+   * do, and sets the next.
+   */
   #setTimer(): void {
     const atMs = this.#core.wakeAtMs;
     if (atMs < this.#timerAtMs) {
@@ -369,7 +386,10 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
     this.#timer?.keepAlive(keepAlive);
   }
 
-  /** After a stall of the event loop, answers that have arrived in time come before the deadlines that passed meanwhile. */
+  /**
+   * After a stall of the event loop, answers that have arrived in time come before the deadlines
+   * that passed meanwhile.
+   */
   #onTimer(): void {
     this.#timer = undefined;
     this.#clock.afterIo(() => {

@@ -1,5 +1,6 @@
-// The pool's records: a Slot for each physical connection, a Waiter for each acquire that waits; the legal moves of
-// each, and the one function that makes them. Which list a slot is in is its state: there is no second count to drift.
+// The pool's records: a Slot for each physical connection, a Waiter for each acquire that waits;
+// the legal moves of each, and the one function that makes them. Which list a slot is in is its
+// state: there is no second count to drift.
 
 import { assert } from "../base/assert.ts";
 import type { MonotonicMs } from "../base/clock.ts";
@@ -9,19 +10,20 @@ import type { PooledConn } from "../driver/driver.ts";
 /**
  * Where a slot is in its life. ARCHITECTURE.md has the table.
  *
- * `connecting` a dial is under way · `idle` free, and being watched for loss · `leased` somebody has it ·
- * `checking` given back, its session being made fit · `closing` never to be used again, not yet gone · `closed` gone,
- * and counted no more.
+ * `connecting` a dial is under way · `idle` free, and being watched for loss · `leased` somebody
+ * has it · `checking` given back, its session being made fit · `closing` never to be used again,
+ * not yet gone · `closed` gone, and counted no more.
  */
 export type SlotKind = "connecting" | "idle" | "leased" | "checking" | "closing" | "closed";
 
 /**
  * Why a connection is never used again.
  *
- * `lifetime` older than connMaxLifetimeMs · `idle-time` idle for longer than connMaxIdleTimeMs · `idle-limit` more
- * idle than maxIdleConns · `open-limit` more open than maxOpenConns, after that was lowered · `lost` the server or the
- * network ended it · `bad` the driver calls it invalid · `reset-failed` its session could not be made fit ·
- * `discarded` its holder gave it up · `suspect` closed on suspicion after others proved dead · `draining` the pool closes.
+ * `lifetime` older than connMaxLifetimeMs · `idle-time` idle for longer than connMaxIdleTimeMs ·
+ * `idle-limit` more idle than maxIdleConns · `open-limit` more open than maxOpenConns, after that
+ * was lowered · `lost` the server or the network ended it · `bad` the driver calls it invalid ·
+ * `reset-failed` its session could not be made fit · `discarded` its holder gave it up · `suspect`
+ * closed on suspicion after others proved dead · `draining` the pool closes.
  */
 export type RetireReason =
   | "lifetime"
@@ -93,7 +95,10 @@ export class Slot<C extends PooledConn> implements Linked<Slot<C>> {
   }
 }
 
-/** All slots of a pool, each in the list of its kind; in every list, the one that came first is at the head. */
+/**
+ * All slots of a pool, each in the list of its kind; in every list, the one that came first is at
+ * the head.
+ */
 export class SlotLists<C extends PooledConn> {
   readonly connecting: LinkedList<Slot<C>> = new LinkedList();
   readonly idle: LinkedList<Slot<C>> = new LinkedList();
@@ -128,10 +133,16 @@ export class SlotLists<C extends PooledConn> {
   }
 }
 
-/** Where an acquire that could not be served at once is in its life. Every kind but `queued` is an end. */
+/**
+ * Where an acquire that could not be served at once is in its life. Every kind but `queued` is an
+ * end.
+ */
 export type WaiterKind = "queued" | "granted" | "timed-out" | "aborted" | "rejected";
 
-/** An acquire that waits. Written by the core alone; `resolve` and `reject` are the shell's, and the core never calls them. */
+/**
+ * An acquire that waits. Written by the core alone; `resolve` and `reject` are the shell's, and the
+ * core never calls them.
+ */
 export class Waiter<L> implements Linked<Waiter<L>> {
   readonly enqueuedAtMs: MonotonicMs;
   /** When it is given up; `Infinity` for never. */
@@ -139,9 +150,14 @@ export class Waiter<L> implements Linked<Waiter<L>> {
   readonly resolve: (lease: L) => void;
   readonly reject: (reason: unknown) => void;
   kind: WaiterKind = "queued";
-  /** Whether it waited for lack of a slot, which database/sql counts, or only for a dial, which it does not. */
+  /**
+   * Whether it waited for lack of a slot, which database/sql counts, or only for a dial, which it
+   * does not.
+   */
   atLimit = false;
-  /** Its place in the unordered queue. Valid while queued, and only for the waiter order `random`. */
+  /**
+   * Its place in the unordered queue. Valid while queued, and only for the waiter order `random`.
+   */
   place = -1;
 
   list: LinkedList<Waiter<L>> | undefined;
@@ -162,7 +178,7 @@ export class Waiter<L> implements Linked<Waiter<L>> {
 }
 
 /**
- * The pool's own life: `open` it works · `draining` it was told to close: nothing new, what is out may come back ·
- * `closed` every slot is gone.
+ * The pool's own life: `open` it works · `draining` it was told to close: nothing new, what is out
+ * may come back · `closed` every slot is gone.
  */
 export type PoolPhase = "open" | "draining" | "closed";

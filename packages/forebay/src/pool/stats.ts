@@ -1,5 +1,5 @@
-// The pool's statistics: counters that the core advances, and the snapshot that is read from them and from the lists.
-// A gauge is the size of a list, never a number of its own.
+// The pool's statistics: counters that the core advances, and the snapshot that is read from them
+// and from the lists. A gauge is the size of a list, never a number of its own.
 
 import { RETIRE_REASONS, type RetireReason } from "./state.ts";
 
@@ -27,12 +27,15 @@ export interface DBStats {
   readonly maxOpenConnections: number;
   /** Open, being opened, or being closed. */
   readonly openConnections: number;
-  /** All that are not idle: so also those being opened or closed. `pool.leased` has those in somebody's hands. */
+  /**
+   * All that are not idle: so also those being opened or closed. `pool.leased` has those in
+   * somebody's hands.
+   */
   readonly inUse: number;
   readonly idle: number;
   /**
-   * Acquires that had to wait because maxOpenConns were open. Counts when the wait begins, so also those given up later.
-   * Waiting for a dial does not count.
+   * Acquires that had to wait because maxOpenConns were open. Counts when the wait begins, so also
+   * those given up later. Waiting for a dial does not count.
    */
   readonly waitCount: number;
   /** How long those waits took in all, added when each ends, however it ends. Milliseconds. */

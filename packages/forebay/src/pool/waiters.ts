@@ -1,5 +1,5 @@
-// The queue of acquires that wait: in order of arrival, or at random as database/sql does. Constant time for each
-// operation in both orders.
+// The queue of acquires that wait: in order of arrival, or at random as database/sql does. Constant
+// time for each operation in both orders.
 
 import { assert } from "../base/assert.ts";
 import type { MonotonicMs } from "../base/clock.ts";
@@ -79,7 +79,10 @@ export class Waiters<L> {
     return expired;
   }
 
-  /** A moment before which no deadline passes, later than `nowMs` where nothing is due; `Infinity` for never. */
+  /**
+   * A moment before which no deadline passes, later than `nowMs` where nothing is due; `Infinity`
+   * for never.
+   */
   nextDeadlineAtMs(nowMs: MonotonicMs): number {
     let earliestAtMs = Infinity;
     for (const waiter of this.#byArrival) {
@@ -91,8 +94,9 @@ export class Waiters<L> {
   }
 
   /**
-   * Neither this waiter nor any behind it is due earlier, since they arrived no earlier. Where all are given the same
-   * time, as is usual, this is the waiter's own deadline, so that a search ends at the first that is not due.
+   * Neither this waiter nor any behind it is due earlier, since they arrived no earlier. Where all
+   * are given the same time, as is usual, this is the waiter's own deadline, so that a search ends
+   * at the first that is not due.
    */
   #earliestBehindAtMs(waiter: Waiter<L>): number {
     return waiter.enqueuedAtMs + this.#patienceMsMin;

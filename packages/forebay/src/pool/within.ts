@@ -4,8 +4,9 @@ import { type Clock, TIMER_DELAY_MAX_MS } from "../base/clock.ts";
 import { ForebayError } from "../base/errors.ts";
 
 /**
- * Settles as `work` does, or rejects with `DRIVER_TIMEOUT` after `limitMs`; never where that is more than a timer takes. The work itself goes
- * on; its outcome is then of no account. `what` names it for the message. The timer keeps the process alive.
+ * Settles as `work` does, or rejects with `DRIVER_TIMEOUT` after `limitMs`; never where that is
+ * more than a timer takes. The work itself goes on; its outcome is then of no account. `what` names
+ * it for the message. The timer keeps the process alive.
  */
 export function withinMs<T>(
   clock: Clock,

@@ -5,13 +5,14 @@ import type { PgConnection } from "./wire/connection.ts";
 import type { CopyResult, CopySource } from "./wire/copy-in.ts";
 
 /**
- * Runs a `COPY … FROM STDIN` on one connection, with the data that `source` gives, in the format that
- * the statement names (text, unless it says otherwise).
+ * Runs a `COPY … FROM STDIN` on one connection, with the data that `source` gives, in the format
+ * that the statement names (text, unless it says otherwise).
  *
  * The source is read no faster than the server takes the data: memory is bounded by about one
  * socket's buffer, whatever the amount. When the source throws, the copy is undone and this rejects
  * with that error; when the signal is aborted, with `signal.reason`. The connection stays usable in
- * both cases. Rejects with `ARGUMENT_INVALID` for another statement, and with the server's `PgError`.
+ * both cases. Rejects with `ARGUMENT_INVALID` for another statement, and with the server's
+ * `PgError`.
  *
  * @example
  * ```ts

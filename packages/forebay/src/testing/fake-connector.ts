@@ -1,5 +1,5 @@
-// A connector for tests of the pool: it does what a script says, call by call, and checks from its side that the pool
-// keeps the driver's contract.
+// A connector for tests of the pool: it does what a script says, call by call, and checks from its
+// side that the pool keeps the driver's contract.
 
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
@@ -9,8 +9,9 @@ import type { ConnectOptions, Connector, PooledConn } from "../driver/driver.ts"
 export type FakeCall = "connect" | "isValid" | "resetSession" | "close";
 
 /**
- * What a fake does: succeed, fail, never end, or any of these later. For `isValid`, `fail` means `false`, and only `ok`
- * and `fail` make sense. For `resetSession`, `ok` means that there was nothing to do.
+ * What a fake does: succeed, fail, never end, or any of these later. For `isValid`, `fail` means
+ * `false`, and only `ok` and `fail` make sense. For `resetSession`, `ok` means that there was
+ * nothing to do.
  */
 export type FakeOutcome =
   | "ok"

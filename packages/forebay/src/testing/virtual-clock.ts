@@ -11,8 +11,8 @@ interface VirtualTimer extends Timer {
 }
 
 /**
- * A virtual clock. Time passes only in `advance`; promises settle between any two timers; timers due at the same
- * moment fire in the order in which they were set.
+ * A virtual clock. Time passes only in `advance`; promises settle between any two timers; timers
+ * due at the same moment fire in the order in which they were set.
  */
 export class VirtualClock implements Clock {
   #nowMs = 0;
@@ -51,7 +51,9 @@ export class VirtualClock implements Clock {
     this.#afterIo.push(run);
   }
 
-  /** Lets promises settle, and what was put off until after input and output run. Time stands still. */
+  /**
+   * Lets promises settle, and what was put off until after input and output run. Time stands still.
+   */
   async settle(): Promise<void> {
     do {
       const due = this.#afterIo;

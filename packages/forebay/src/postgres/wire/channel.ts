@@ -136,8 +136,8 @@ export class Channel implements SessionHost, CallHost {
   }
 
   /**
-   * Sends what has been written, now. `undefined` when the socket takes more at once, else a promise
-   * that resolves when it does, or is closed.
+   * Sends what has been written, now. `undefined` when the socket takes more at once, else a
+   * promise that resolves when it does, or is closed.
    */
   push(): Promise<void> | undefined {
     this.#flush();

@@ -122,8 +122,8 @@ export class PgConnection implements DriverConn {
   }
 
   /**
-   * Runs a `COPY … FROM STDIN`, with the data that `source` gives: see `copyFrom`, which is the same
-   * for a connection of a pool.
+   * Runs a `COPY … FROM STDIN`, with the data that `source` gives: see `copyFrom`, which is the
+   * same for a connection of a pool.
    */
   copyIn(sql: string, source: CopySource, options?: OperationOptions): Promise<CopyResult> {
     const gate = this.#channel.gate(options?.signal);

@@ -1,5 +1,5 @@
-// COPY FROM STDIN: the statement, then the data in as many pieces as the source gives, no faster than
-// the socket takes them.
+// COPY FROM STDIN: the statement, then the data in as many pieces as the source gives, no faster
+// than the socket takes them.
 
 import { UsageError } from "../../base/errors.ts";
 import type { OperationOptions } from "../../driver/driver.ts";
