@@ -6,6 +6,8 @@ export interface ModelConn {
   readonly id: number;
   state: "connecting" | "idle" | "leased" | "checking" | "closing";
   lost: boolean;
+  /** Whether anybody has ever had it. */
+  used: boolean;
 }
 
 /** One waiting acquire in the model. */
@@ -97,7 +99,7 @@ export class PoolModel {
   }
 
   #noteFailure(id: number): void {
-    if ((this.#dialedAtMs.get(id) ?? 0) < this.failedAtMs) return;
+    if ((this.#dialedAtMs.get(id) ?? 0) <= this.failedAtMs) return;
     this.failing += 1;
     this.failedAtMs = this.nowMs;
     this.pausedUntilMs = this.nowMs + 0.5 * Math.min(5000, 50 * 2 ** (this.failing - 1));
@@ -119,7 +121,9 @@ export class PoolModel {
   lose(id: number): void {
     const conn = this.find(id);
     conn.lost = true;
-    if (conn.state === "idle") this.#closeIdle(id);
+    if (conn.state !== "idle") return;
+    if (!conn.used) this.#noteFailure(id);
+    this.#closeIdle(id);
   }
 
   gone(id: number): void {
@@ -160,7 +164,7 @@ export class PoolModel {
     const atOnce = this.failing > 0 ? 1 : maxDialing;
     while (this.count("connecting") < Math.min(wanted, atOnce) && this.conns.length < maxOpen) {
       this.#connIdLast += 1;
-      this.conns.push({ id: this.#connIdLast, state: "connecting", lost: false });
+      this.conns.push({ id: this.#connIdLast, state: "connecting", lost: false, used: false });
       this.#dialedAtMs.set(this.#connIdLast, this.nowMs);
     }
   }
@@ -174,6 +178,7 @@ export class PoolModel {
 
   #grant(id: number, conn: ModelConn): void {
     conn.state = "leased";
+    conn.used = true;
     this.log.push(`grant ${id} on ${conn.id}`);
   }
 

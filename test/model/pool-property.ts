@@ -245,7 +245,7 @@ const lost = connEvent(
   "lost",
   ["connecting", "idle", "leased", "checking", "closing"],
   (model, { id }) => model.lose(id),
-  (real, slot) => real.core.lost(slot, new Error("lost")),
+  (real, slot, nowMs) => real.core.lost(slot, new Error("lost"), nowMs),
 );
 
 const madeFit = connEvent(

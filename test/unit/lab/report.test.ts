@@ -151,7 +151,7 @@ describe("the page", () => {
       partial: true,
       scenarios: [{ ...scenario, plots: [], arms: [], partial: true }],
     });
-    expect(unfinished).toContain("Unfinished");
+    expect(unfinished).toContain("Not judged");
     expect(unfinished).toContain("stopped before its end");
     expect(unfinished).not.toContain("<figure");
   });
@@ -164,6 +164,7 @@ describe("the table", () => {
     expect(text).toContain("≠ refuted");
     expect(text).toContain("? inconclusive");
     expect(text).toContain("<= 0.35");
+    expect(text).toContain("left undecided: busy.");
   });
 });
 

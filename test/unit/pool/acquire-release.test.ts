@@ -163,7 +163,7 @@ test("a close that hangs is given up after closeTimeoutMs, and its place is free
         code: "DRIVER_TIMEOUT",
         family: "operating",
         retryable: false,
-        message: "close did not end within 70ms. The connection is given up [DRIVER_TIMEOUT]",
+        message: "close did not end within 70ms, and is not waited for any longer [DRIVER_TIMEOUT]",
       },
     ],
   ]);

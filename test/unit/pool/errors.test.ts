@@ -16,7 +16,8 @@ test("POOL_TIMEOUT at the limit says what is held for how long, and what to do",
   watch(bench.pool.acquire({ deadlineAtMs: Infinity }));
   await bench.advance(5000);
   expect((await error).message).toBe(
-    "orders: no connection after 5000ms (max 3: 3 in use, 0 idle, 0 connecting, 0 closing; " +
+    "orders: no connection after 5000ms (max 3: 3 in use, 0 idle, 0 connecting, " +
+      "0 checking, 0 closing; " +
       "1 waiting). All connections are in use; the longest-held one has been out for 61000ms. " +
       "Look for a missing release or a long transaction before raising maxOpenConns [POOL_TIMEOUT]",
   );
@@ -53,7 +54,8 @@ test("POOL_TIMEOUT during a slow dial says that opening takes too long", async (
   await bench.advance(30);
   expect(await error).toMatchObject({ phase: "connect", oldestLeaseMs: undefined });
   expect((await error).message).toBe(
-    "test: no connection after 30ms (max 10: 0 in use, 0 idle, 1 connecting, 0 closing; " +
+    "test: no connection after 30ms (max 10: 0 in use, 0 idle, 1 connecting, " +
+      "0 checking, 0 closing; " +
       "0 waiting). Opening a connection takes longer than that. Look at the network and the " +
       "server's load [POOL_TIMEOUT]",
   );
@@ -79,7 +81,8 @@ test("POOL_TIMEOUT while the server refuses has the last dial's error as its cau
   expect(await error).toMatchObject({ code: "POOL_TIMEOUT", phase: "connect", retryable: true });
   expect((await error).cause).toBe(REFUSED);
   expect((await error).message).toBe(
-    "test: no connection after 300ms (max 10: 0 in use, 0 idle, 0 connecting, 0 closing; " +
+    "test: no connection after 300ms (max 10: 0 in use, 0 idle, 0 connecting, " +
+      "0 checking, 0 closing; " +
       "0 waiting). The server cannot be reached: connect ECONNREFUSED 10.0.0.1:5432. See " +
       "`cause`; the pool goes on trying in the background [POOL_TIMEOUT]",
   );
@@ -119,6 +122,7 @@ test("POOL_QUEUE_FULL says how many wait, and to shed load", async () => {
   expect(error).toMatchObject({ code: "POOL_QUEUE_FULL", phase: "wait", retryable: true });
   expect(error.message).toContain(
     "orders: too many are waiting for a connection (max 1: 1 in use, 0 idle, 0 connecting, " +
+      "0 checking, " +
       "0 closing; 1 waiting). All connections are in use; the longest-held one has been out for " +
       "250ms. Look for a missing release or a long transaction before raising maxOpenConns",
   );
@@ -151,7 +155,8 @@ test("CONNECT_FAILED says why, and that the settings are to be mended", async ()
   expect(await error).toMatchObject({ code: "CONNECT_FAILED", phase: "connect", retryable: true });
   expect((await error).cause).toBe(cause);
   expect((await error).message).toBe(
-    "test: cannot connect after 12ms (max 2: 0 in use, 0 idle, 0 connecting, 0 closing; 0 " +
+    "test: cannot connect after 12ms (max 2: 0 in use, 0 idle, 0 connecting, " +
+      "0 checking, 0 closing; 0 " +
       'waiting): role "app" does not exist. Trying again will not help: mend the connection ' +
       "settings [CONNECT_FAILED]",
   );

@@ -69,7 +69,7 @@ test("a reset that hangs is given up after resetTimeoutMs, and its place is free
       error: {
         code: "DRIVER_TIMEOUT",
         message:
-          "resetSession did not end within 60ms. The connection is given up [DRIVER_TIMEOUT]",
+          "resetSession did not end within 60ms, and is not waited for any longer [DRIVER_TIMEOUT]",
       },
     },
   ]);

@@ -68,9 +68,9 @@ export interface LabOptions {
  * Runs scenarios on a server, in a schema of the lab's own that is dropped on every way out.
  *
  * When `signal` is aborted the run stops promptly and resolves with a report marked `partial`.
- * Rejects with a `RangeError` for a number that is no scenario's or a server with too few free
- * connections, and with the server's or the driver's error when the server cannot be used. Never
- * run two at once: they would measure each other.
+ * A scenario for which the server has too few free connections is reported as not judged. Rejects
+ * with a `RangeError` for a number that is no scenario's, and with the server's or the driver's
+ * error when the server cannot be used. Never run two at once: they would measure each other.
  */
 export async function runLab(options: LabOptions): Promise<LabReport> {
   const ids = options.ids ?? [];

@@ -15,16 +15,17 @@ import {
 } from "./machine.ts";
 import { LabPools } from "./pools.ts";
 import { seededLabRandom } from "./random.ts";
-import type {
-  Calibration,
-  Conditions,
-  Judge,
-  LabProgress,
-  LabServer,
-  Scenario,
-  ScenarioContext,
-  ScenarioReport,
-  ServerFacts,
+import {
+  type Calibration,
+  type Conditions,
+  type Judge,
+  type LabProgress,
+  type LabServer,
+  type Scenario,
+  type ScenarioContext,
+  ScenarioNotPossible,
+  type ScenarioReport,
+  type ServerFacts,
 } from "./scenario.ts";
 import { createSchema, dropSchema, readFacts } from "./schema.ts";
 import { isClose, judge } from "./verdict.ts";
@@ -209,11 +210,12 @@ class Run {
         partial: false,
       });
     } catch (error) {
-      if (!signal.aborted) throw error;
-      this.#reports.push(
-        unfinished(scenario, await conditionsSoFar(), labClock.nowMs() - beganAtMs),
-      );
-      throw error;
+      const isImpossible = error instanceof ScenarioNotPossible;
+      if (!signal.aborted && !isImpossible) throw error;
+      const why = isImpossible ? error.message : "The run was stopped before its end.";
+      const durationMs = labClock.nowMs() - beganAtMs;
+      this.#reports.push(unfinished(scenario, why, await conditionsSoFar(), durationMs));
+      if (!isImpossible) throw error;
     } finally {
       await this.#pools.closeArms();
     }
@@ -287,10 +289,10 @@ function judgeUnder(warnings: readonly string[]): Judge {
 
 function unfinished(
   scenario: Scenario,
+  why: string,
   conditions: Conditions,
   durationMs: number,
 ): ScenarioReport {
-  const why = "The run was stopped before this scenario had ended.";
   return {
     id: scenario.id,
     title: scenario.title,

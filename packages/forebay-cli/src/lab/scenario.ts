@@ -1,5 +1,5 @@
-// What a scenario is and what it reports. Types only. A report is data that survives JSON: no
-// functions, no Infinity or NaN where a reader would compute with it.
+// What a scenario is and what it reports. Types, and the one error. A report is data that survives
+// JSON: no functions, no Infinity or NaN where a reader would compute with it.
 
 import type { LabClock } from "./clock.ts";
 import type { Estimate } from "./compare.ts";
@@ -162,7 +162,7 @@ export interface ScenarioReport {
   readonly caveats: readonly string[];
   readonly conditions: Conditions;
   readonly durationMs: number;
-  /** True when the run was stopped before the end: then nothing above is judged. */
+  /** True when it was stopped before its end, or could not be run: then nothing above is judged. */
   readonly partial: boolean;
 }
 
@@ -260,6 +260,17 @@ export type Findings = Omit<
   ScenarioReport,
   "id" | "title" | "conditions" | "durationMs" | "partial"
 >;
+
+/**
+ * Thrown by a scenario that the server cannot serve: it is reported as not run, and others go on.
+ */
+export class ScenarioNotPossible extends Error {
+  /** `message` says what is missing, as a sentence. */
+  constructor(message: string) {
+    super(message);
+    this.name = "ScenarioNotPossible";
+  }
+}
 
 /** A scenario of the guide. */
 export interface Scenario {

@@ -29,7 +29,7 @@ export function renderScenario(scenario: ScenarioReport): Markup {
   if (scenario.partial) {
     return html`<section class="scenario" id="${scenarioAnchor(scenario)}">
 <h2>${scenario.id}. ${scenario.title}</h2>
-<p class="alert">Unfinished: ${scenario.headline}</p></section>`;
+<p class="alert">Not judged: ${scenario.headline}</p></section>`;
   }
   return html`<section class="scenario" id="${scenarioAnchor(scenario)}">
 <h2>${scenario.id}. ${scenario.title}</h2>

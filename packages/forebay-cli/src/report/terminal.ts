@@ -57,7 +57,12 @@ function checks(scenario: ScenarioReport, width: number): string {
   for (const check of scenario.forebay.checks) {
     table.push([MARKS[check.verdict], valueOf(check), check.threshold, check.name]);
   }
-  return `${title}\n${table.toString()}`;
+  const { warnings } = scenario.conditions;
+  const warned =
+    warnings.length === 0
+      ? ""
+      : `\n${wrapped(`Close comparisons are left undecided: ${warnings.join(" Also, ")}`, width)}`;
+  return `${title}\n${table.toString()}${warned}`;
 }
 
 function wrapped(text: string, width: number): string {

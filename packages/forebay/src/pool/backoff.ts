@@ -42,8 +42,12 @@ export class DialBackoff {
 
   /** A dial that began at `dialedAtMs` has failed. */
   noteFailure(dialedAtMs: MonotonicMs, error: unknown, nowMs: MonotonicMs): void {
+    if (dialedAtMs <= this.#failedAtMs) {
+      // One of a round that has been counted; or, after a success, of one that is forgotten.
+      if (this.isFailing) this.#lastError = error;
+      return;
+    }
     this.#lastError = error;
-    if (dialedAtMs < this.#failedAtMs) return;
     this.#rounds += 1;
     this.#failedAtMs = nowMs;
     const pauseMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (this.#rounds - 1));

@@ -243,9 +243,12 @@ export class PoolCore<C extends PooledConn, L> {
   }
 
   /** The connection was lost, at any time in its life. */
-  lost(slot: Slot<C>, reason: unknown): void {
+  lost(slot: Slot<C>, reason: unknown, nowMs: MonotonicMs): void {
     slot.lost = { reason };
-    if (slot.kind === "idle") this.#retire(slot, "lost");
+    if (slot.kind !== "idle") return;
+    // Lost before its first use, it is one more sign of a server that only seems to accept.
+    if (slot.generation === 0) this.#noteDialFailure(slot, reason, nowMs);
+    this.#retire(slot, "lost");
   }
 
   /** The connection is gone, and its place is free. */

@@ -7,6 +7,7 @@ import { ForebayError } from "../base/errors.ts";
 import type { Connector, PooledConn } from "../driver/driver.ts";
 import type { PoolSettings } from "./options.ts";
 import type { Slot } from "./state.ts";
+import { setLimit } from "./within.ts";
 
 /** Whom the dialer tells how dials end, and what becomes of their connections. */
 export interface DialEvents<C extends PooledConn> {
@@ -17,7 +18,7 @@ export interface DialEvents<C extends PooledConn> {
 
 interface Dial {
   readonly controller: AbortController;
-  timer: Timer;
+  timer: Timer | undefined;
 }
 
 /** The dials of one pool. */
@@ -37,10 +38,10 @@ export class Dialer<C extends PooledConn> {
   /** Begins a dial. It ends in `dialed` or `failed`, never before this has returned. */
   dial(slot: Slot<C>): void {
     const { dialTimeoutMs, clock } = this.#settings;
-    const timer = clock.setTimer(dialTimeoutMs, () =>
+    const timer = setLimit(clock, dialTimeoutMs, () =>
       this.abort(slot, timeoutError(this.#connector.name, dialTimeoutMs)),
     );
-    timer.keepAlive(false);
+    timer?.keepAlive(false);
     this.#dials.set(slot, { controller: new AbortController(), timer });
     void this.#connect(slot);
   }
@@ -52,8 +53,9 @@ export class Dialer<C extends PooledConn> {
   abort(slot: Slot<C>, reason: Error): void {
     const dial = this.#dials.get(slot);
     if (dial === undefined || dial.controller.signal.aborted) return;
-    dial.timer.cancel();
-    dial.timer = this.#settings.clock.setTimer(this.#settings.closeTimeoutMs, () => {
+    dial.timer?.cancel();
+    const { clock, closeTimeoutMs } = this.#settings;
+    dial.timer = setLimit(clock, closeTimeoutMs, () => {
       if (this.#end(slot)) this.#events.failed(slot, reason, true);
     });
     dial.controller.abort(reason);
@@ -70,8 +72,8 @@ export class Dialer<C extends PooledConn> {
         onLost: (reason) => this.#events.lost(slot, reason),
       });
     } catch (error) {
-      if (this.#end(slot))
-        this.#events.failed(slot, error, signal.aborted || this.#mayRetry(error));
+      const mayRetry = signal.aborted || this.#mayRetry(error);
+      if (this.#end(slot)) this.#events.failed(slot, error, mayRetry);
       return;
     }
     if (this.#end(slot)) this.#events.dialed(slot, conn);
@@ -90,14 +92,15 @@ export class Dialer<C extends PooledConn> {
   #mayRetry(error: unknown): boolean {
     try {
       return this.#connector.shouldRetryConnect?.(error) ?? true;
-    } catch {
+    } catch (thrown) {
+      this.#settings.onBackgroundError(thrown, "dial");
       return true;
     }
   }
 
   /** Notes the end of a dial; false when it had ended already. */
   #end(slot: Slot<C>): boolean {
-    this.#dials.get(slot)?.timer.cancel();
+    this.#dials.get(slot)?.timer?.cancel();
     return this.#dials.delete(slot);
   }
 }

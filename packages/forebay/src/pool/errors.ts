@@ -60,7 +60,8 @@ function message(code: PoolErrorCode, details: PoolErrorDetails): string {
   const { pool } = stats;
   const state =
     `max ${stats.maxOpenConnections}: ${pool.leased} in use, ${stats.idle} idle, ` +
-    `${pool.dialing} connecting, ${pool.closing} closing; ${pool.waiting} waiting`;
+    `${pool.dialing} connecting, ${pool.checking} checking, ${pool.closing} closing; ` +
+    `${pool.waiting} waiting`;
   switch (code) {
     case "POOL_TIMEOUT":
       return (
@@ -69,7 +70,7 @@ function message(code: PoolErrorCode, details: PoolErrorDetails): string {
       );
     case "POOL_QUEUE_FULL":
       return (
-        `${pool.name}: too many are waiting for a connection (${state}). ${heldAdvice(details)} ` +
+        `${pool.name}: too many are waiting for a connection (${state}). ${heldAdvice(details)}. ` +
         "Shed load, or raise maxWaiters"
       );
     case "POOL_CLOSED":
@@ -98,13 +99,16 @@ function timeoutAdvice(details: PoolErrorDetails): string {
   return heldAdvice(details);
 }
 
-function heldAdvice(details: PoolErrorDetails): string {
-  const oldest =
-    details.oldestLeaseMs === undefined
-      ? ""
-      : `; the longest-held one has been out for ${ms(details.oldestLeaseMs)}`;
+function heldAdvice({ stats, oldestLeaseMs }: PoolErrorDetails): string {
+  if (oldestLeaseMs === undefined) {
+    return (
+      "All places are taken by connections that are being opened, reset or closed. " +
+      "Look at the server's load, and at what onBackgroundError reports"
+    );
+  }
+  const all = stats.pool.leased < stats.maxOpenConnections ? "Connections" : "All connections";
   return (
-    `All connections are in use${oldest}. ` +
+    `${all} are in use; the longest-held one has been out for ${ms(oldestLeaseMs)}. ` +
     "Look for a missing release or a long transaction before raising maxOpenConns"
   );
 }

@@ -75,7 +75,7 @@ export interface PoolLimits {
 }
 
 /** What the pool does in the background, where a failure has no caller to be told. */
-export type BackgroundTask = "reset" | "close" | "discard";
+export type BackgroundTask = "dial" | "reset" | "close" | "discard";
 
 /** The options that are fixed when the pool is made. */
 export interface PoolSettings {
@@ -96,8 +96,8 @@ export interface PoolSettings {
   readonly closeTimeoutMs: number;
   /**
    * Told of errors that no caller can be told: a session that could not be made fit, a connection
-   * that could not be closed, or was discarded for a reason. Statistics count what followed. Must
-   * not throw. @defaultValue nothing is done
+   * that could not be closed, or was discarded for a reason. Statistics count what followed. What
+   * it throws becomes a warning of the process. @defaultValue nothing is done
    */
   readonly onBackgroundError: (error: unknown, task: BackgroundTask) => void;
   /** @defaultValue the process's own */
@@ -133,6 +133,14 @@ const oneOf =
       ? undefined
       : allowed.map((word) => `"${word}"`).join(" or ");
 
+function withMethods(...names: readonly string[]): Check {
+  return (value) => {
+    const object = Object(value) as Record<string, unknown>;
+    const has = names.every((name) => typeof object[name] === "function");
+    return has ? undefined : `an object with the methods ${names.join(", ")}`;
+  };
+}
+
 const CHECKS: Readonly<Record<keyof PoolLimits, Check>> & Readonly<Record<string, Check>> = {
   maxOpenConns: atLeast(1, "a whole number from 1, or Infinity for no limit"),
   maxIdleConns: atLeast(0, "a whole number from 0 (0 keeps none), or Infinity"),
@@ -148,9 +156,11 @@ const CHECKS: Readonly<Record<keyof PoolLimits, Check>> & Readonly<Record<string
   dialTimeoutMs: duration,
   resetTimeoutMs: duration,
   closeTimeoutMs: duration,
+  name: (value) => (typeof value === "string" ? undefined : "a string"),
+  onBackgroundError: (value) => (typeof value === "function" ? undefined : "a function"),
+  clock: withMethods("nowMs", "setTimer", "afterIo"),
+  random: withMethods("next"),
 };
-
-const OBJECTS: readonly string[] = ["name", "onBackgroundError", "clock", "random"];
 
 /** Throws `OPTION_INVALID` unless the value is one that the option may have. */
 export function checkOption(option: string, value: unknown): void {
@@ -184,8 +194,8 @@ export function resolveOptions(
   connectorName: string,
 ): { limits: PoolLimits; settings: PoolSettings } {
   for (const [option, value] of Object.entries(options)) {
-    if (!Object.hasOwn(CHECKS, option) && !OBJECTS.includes(option)) {
-      const known = [...Object.keys(CHECKS), ...OBJECTS].join(", ");
+    if (!Object.hasOwn(CHECKS, option)) {
+      const known = Object.keys(CHECKS).join(", ");
       throw new UsageError("OPTION_INVALID", `no pool option is called ${option}. Known: ${known}`);
     }
     if (value !== undefined) checkOption(option, value);
@@ -209,11 +219,24 @@ export function resolveOptions(
     dialTimeoutMs: options.dialTimeoutMs ?? 15_000,
     resetTimeoutMs: options.resetTimeoutMs ?? 5000,
     closeTimeoutMs: options.closeTimeoutMs ?? 15_000,
-    onBackgroundError: options.onBackgroundError ?? (() => undefined),
+    onBackgroundError: neverThrowing(options.onBackgroundError),
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
   };
   return { limits, settings };
+}
+
+/** The pool must be able to report in the middle of anything. */
+function neverThrowing(
+  report: PoolSettings["onBackgroundError"] | undefined,
+): PoolSettings["onBackgroundError"] {
+  return (error, task) => {
+    try {
+      report?.(error, task);
+    } catch (thrown) {
+      process.emitWarning(thrown instanceof Error ? thrown : String(thrown));
+    }
+  };
 }
 
 function checkTogether(limits: PoolLimits): void {

@@ -3,7 +3,8 @@
 // it decides nothing.
 
 import { AsyncResource } from "node:async_hooks";
-import type { Clock, MonotonicMs, Timer } from "../base/clock.ts";
+import { type Clock, type MonotonicMs, type Timer, TIMER_DELAY_MAX_MS } from "../base/clock.ts";
+import { UsageError } from "../base/errors.ts";
 import type { Connector, OperationOptions, PooledConn } from "../driver/driver.ts";
 import { PoolCore, type ReturnCondition } from "./core.ts";
 import { Dialer } from "./dialer.ts";
@@ -78,6 +79,8 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
   readonly #owner: LeaseOwner<C>;
   /** Background work runs in this context, not in that of the caller who happened to cause it. */
   readonly #context = new AsyncResource("forebay.pool");
+  /** The resets under way; aborted when their connection is closed meanwhile. */
+  readonly #resets = new Map<Slot<C>, AbortController>();
   #carryingOut = false;
   #timer: Timer | undefined;
   #timerAtMs = Infinity;
@@ -103,7 +106,7 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
       dialed: (slot, conn) => this.#tell(() => this.#core.dialed(slot, conn, this.#nowMs())),
       failed: (slot, error, mayRetry) =>
         this.#tell(() => this.#core.dialFailed(slot, error, mayRetry, this.#nowMs())),
-      lost: (slot, reason) => this.#tell(() => this.#core.lost(slot, reason)),
+      lost: (slot, reason) => this.#tell(() => this.#core.lost(slot, reason, this.#nowMs())),
     });
     this.#core.start(this.#nowMs());
     this.#settle();
@@ -130,15 +133,21 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
    * be had and trying again cannot help.
    */
   acquire(options?: AcquireOptions): Promise<Lease<C>> {
+    if (Number.isNaN(options?.deadlineAtMs)) {
+      throw new UsageError("ARGUMENT_INVALID", "deadlineAtMs must be a number, not NaN");
+    }
     const signal = options?.signal;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     if (this.#core.phase !== "open") return Promise.reject(this.#error("POOL_CLOSED", 0));
     const nowMs = this.#nowMs();
     const lease = this.#acquireIdle(nowMs);
     if (lease !== undefined) return Promise.resolve(lease);
+    // Between the look at what is idle and the queueing nothing may happen: effects come after it.
     if (!this.#core.hasRoomToWait) {
       this.#core.counters.queueFullCount += 1;
-      return Promise.reject(this.#error("POOL_QUEUE_FULL", 0));
+      const full = this.#error("POOL_QUEUE_FULL", 0);
+      this.#settle();
+      return Promise.reject(full);
     }
     const deadlineAtMs = options?.deadlineAtMs ?? nowMs + this.#core.limits.acquireTimeoutMs;
     return new Promise((resolve, reject) => {
@@ -152,11 +161,13 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
   }
 
   /**
-   * Takes an idle connection; `undefined` when there is none, or the pool is closed. Never waits,
-   * never dials.
+   * Takes an idle connection; `undefined` when there is none, or the pool is closed. Never waits.
    */
   tryAcquire(): Lease<C> | undefined {
-    return this.#core.phase === "open" ? this.#acquireIdle(this.#nowMs()) : undefined;
+    if (this.#core.phase !== "open") return undefined;
+    const lease = this.#acquireIdle(this.#nowMs());
+    if (lease === undefined && this.#core.hasEffects) this.#settle();
+    return lease;
   }
 
   /**
@@ -248,8 +259,10 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
 
   #acquireIdle(nowMs: MonotonicMs): Lease<C> | undefined {
     const slot = this.#core.acquireIdle(nowMs);
+    if (slot === undefined) return undefined;
+    const lease = new PoolLease(this.#owner, slot);
     if (this.#core.hasEffects) this.#settle();
-    return slot === undefined ? undefined : new PoolLease(this.#owner, slot);
+    return lease;
   }
 
   #abortable(
@@ -281,7 +294,7 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
     let reset: Promise<void> | undefined;
     try {
       if (slot.conn?.isValid?.() === false) condition = "bad";
-      else reset = slot.conn?.resetSession?.();
+      else reset = resetSession(slot.conn);
     } catch (error) {
       condition = "bad";
       this.#report("reset", error);
@@ -293,8 +306,14 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
   }
 
   #awaitReset(slot: Slot<C>, reset: Promise<void>): void {
-    const finish = (fit: boolean) => this.#tell(() => this.#core.checked(slot, fit, this.#nowMs()));
-    withinMs(this.#clock, this.#settings.resetTimeoutMs, reset, "resetSession").then(
+    const cancel = new AbortController();
+    this.#resets.set(slot, cancel);
+    const finish = (fit: boolean) => {
+      this.#resets.delete(slot);
+      this.#tell(() => this.#core.checked(slot, fit, this.#nowMs()));
+    };
+    const { resetTimeoutMs } = this.#settings;
+    withinMs(this.#clock, resetTimeoutMs, reset, "resetSession", cancel.signal).then(
       () => finish(true),
       (error: unknown) => {
         this.#report("reset", error);
@@ -360,6 +379,8 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
   }
 
   #closeConn(slot: Slot<C>, conn: C): void {
+    // It may be closed by force while it is being reset.
+    this.#resets.get(slot)?.abort();
     const closing = (async () => conn.close())();
     withinMs(this.#clock, this.#settings.closeTimeoutMs, closing, "close")
       .catch((error: unknown) => this.#report("close", error))
@@ -377,7 +398,9 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
       this.#timerAtMs = atMs;
       this.#timerKeepsAlive = true;
       this.#timer = this.#context.runInAsyncScope(() =>
-        this.#clock.setTimer(atMs - this.#nowMs(), () => this.#onTimer()),
+        this.#clock.setTimer(Math.min(atMs - this.#nowMs(), TIMER_DELAY_MAX_MS), () =>
+          this.#onTimer(),
+        ),
       );
     }
     const keepAlive = this.#core.waiters.size > 0;
@@ -411,7 +434,8 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
     }
     this.#timer?.cancel();
     try {
-      await this.#connector.close?.();
+      const closing = (async () => this.#connector.close?.())();
+      await withinMs(this.#clock, this.#settings.closeTimeoutMs, closing, "the connector's close");
     } catch (error) {
       this.#report("close", error);
     }
@@ -431,5 +455,14 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
 
   #report(what: BackgroundTask, error: unknown): void {
     this.#settings.onBackgroundError(error, what);
+  }
+}
+
+/** A driver that throws at once fails like one that rejects. */
+function resetSession(conn: PooledConn | undefined): Promise<void> | undefined {
+  try {
+    return conn?.resetSession?.();
+  } catch (error) {
+    return Promise.reject(error);
   }
 }

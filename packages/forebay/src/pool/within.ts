@@ -1,25 +1,32 @@
-// A bound on how long a promise may take.
+// Limits of time, which may be longer than a timer takes.
 
-import { type Clock, TIMER_DELAY_MAX_MS } from "../base/clock.ts";
+import { type Clock, type Timer, TIMER_DELAY_MAX_MS } from "../base/clock.ts";
 import { ForebayError } from "../base/errors.ts";
 
+/** Calls `fire` after `limitMs`; never, and `undefined`, where that is more than a timer takes. */
+export function setLimit(clock: Clock, limitMs: number, fire: () => void): Timer | undefined {
+  return limitMs > TIMER_DELAY_MAX_MS ? undefined : clock.setTimer(limitMs, fire);
+}
+
 /**
- * Settles as `work` does, or rejects with `DRIVER_TIMEOUT` after `limitMs`; never where that is
- * more than a timer takes. The work itself goes on; its outcome is then of no account. `what` names
- * it for the message. The timer keeps the process alive.
+ * Settles as `work` does, or rejects with `DRIVER_TIMEOUT` after `limitMs`, as `setLimit` counts it.
+ * The work itself goes on; its outcome is then of no account. `what` names it for the message. The
+ * timer keeps the process alive. Where `cancel` is aborted, the timer is gone and the promise
+ * settles only if the work does.
  */
 export function withinMs<T>(
   clock: Clock,
   limitMs: number,
   work: Promise<T>,
   what: string,
+  cancel?: AbortSignal,
 ): Promise<T> {
-  if (limitMs > TIMER_DELAY_MAX_MS) return work;
   return new Promise((resolve, reject) => {
-    const timer = clock.setTimer(limitMs, () => {
-      const message = `${what} did not end within ${limitMs}ms. The connection is given up`;
+    const timer = setLimit(clock, limitMs, () => {
+      const message = `${what} did not end within ${limitMs}ms, and is not waited for any longer`;
       reject(new ForebayError("operating", "DRIVER_TIMEOUT", message, { retryable: false }));
     });
-    work.then(resolve, reject).finally(() => timer.cancel());
+    cancel?.addEventListener("abort", () => timer?.cancel(), { once: true });
+    work.then(resolve, reject).finally(() => timer?.cancel());
   });
 }

@@ -20,17 +20,18 @@ export function claimOfLittle(measured: LittleMeasured, figures: LittleFigures):
   return {
     text:
       `${figure(GUIDE.ratePerS)} queries/s with p50 2 ms and p99 30 ms need 4 connections at p50 ` +
-      "and 60 at p99; twice " +
-      `that, ${GUIDE.size}, is the limit to set. Then the server stops refusing connections, p99 ` +
-      "stays, and waits stay bounded.",
+      `and 60 at p99; twice that, ${GUIDE.size}, is the limit to set. Then the server stops ` +
+      "refusing connections, p99 stays, and waits stay bounded.",
     verdict: overall(parts),
     why:
-      "The cure is right, the arithmetic is not. A limit keeps the server from being overrun; " +
-      "but " +
-      "Little's law takes the mean, not " +
-      `the median: ${figure(figures.inUse.value)} connections were in use, not ` +
-      `${figure(measured.plan.tooFew)}, ` +
-      `and ${measured.plan.chosen} served as well as ${measured.plan.big}.`,
+      arithmetic.verdict === "refuted"
+        ? "The cure is right, the arithmetic is not: Little's law takes the mean, not the " +
+          "median. " +
+          `${figure(figures.inUse.value)} connections were in use, not ` +
+          `${figure(measured.plan.tooFew)}; and with ${measured.plan.chosen} connections p99 was ` +
+          `${figure(figures.p99Ratio.value)} times that with ${measured.plan.big}.`
+        : `${withInterval(figures.inUse)} connections were in use; rate times median is ` +
+          `${figure(measured.plan.tooFew)}, rate times mean ${figure(figures.measuredLoad)}.`,
     parts,
   };
 }
@@ -50,11 +51,8 @@ function arithmeticPart(measured: LittleMeasured, figures: LittleFigures): Claim
     verdict: beyond ? "refuted" : near(inUse.low) && near(inUse.high) ? "holds" : "inconclusive",
     measured:
       `${withInterval(inUse)} were in use. Rate times mean gives ${figure(plan.load)} as planned ` +
-      "and " +
-      `${figure(figures.measuredLoad)} with the mean as measured; with ${plan.tooFew} ` +
-      "connections " +
-      "" +
-      `the slowest of ${measured.tooFew.requests} requests took ` +
+      `and ${figure(figures.measuredLoad)} with the mean as measured; with ${plan.tooFew} ` +
+      `connections the slowest of ${measured.tooFew.requests} requests took ` +
       `${duration(measured.tooFew.response.maxMs)}.`,
   };
 }
@@ -78,19 +76,17 @@ function exhaustionParts(measured: LittleMeasured, figures: LittleFigures): Clai
       verdict: burst.unlimitedErrorRatio >= 0.05 ? "holds" : "refuted",
       measured:
         `By database/sql's rules without a limit, ${percent(burst.unlimitedErrorRatio)} of the ` +
-        "burst's requests failed " +
-        `(${describeFailures(first.failures)} in the first), with at most ${first.backends.peak} ` +
-        "backends. In Forebay's pool " +
-        `without a limit, ${percent(burst.forebayUnlimitedErrorRatio)} failed: a refused dial is ` +
-        "not the end of a request there.",
+        `burst's requests failed (${describeFailures(first.failures)} in the first), with at ` +
+        `most ${first.backends.peak} backends. In Forebay's pool without a limit, ` +
+        `${percent(burst.forebayUnlimitedErrorRatio)} failed: a refused dial is not the end of a ` +
+        "request there.",
     },
     {
       text: "Half of the connect attempts fail.",
       verdict: dialsRefusedRatio >= 0.4 && dialsRefusedRatio <= 0.6 ? "holds" : "refuted",
       measured:
         `${percent(dialsRefusedRatio)} of them failed. The share is whatever demand exceeds the ` +
-        "limit by; the guide's own " +
-        "5,000 against 200 would be 96 %.",
+        "limit by; the guide's own 5,000 against 200 would be 96 %.",
     },
   ];
 }
@@ -108,8 +104,7 @@ function tailPart(measured: LittleMeasured, figures: LittleFigures): ClaimPart {
     verdict: holds ? "holds" : p99Ratio.low > 1.1 ? "refuted" : "inconclusive",
     measured:
       `Under steady load, p99 with ${measured.plan.chosen} connections was ` +
-      `${withInterval(p99Ratio)} times that with ` +
-      `${measured.plan.big}.`,
+      `${withInterval(p99Ratio)} times that with ${measured.plan.big}.`,
   };
 }
 
@@ -148,9 +143,8 @@ function boundedPart(measured: LittleMeasured, figures: LittleFigures): ClaimPar
     verdict: small ? "holds" : "refuted",
     measured:
       `Under steady load, yes. In a burst of ${BURST_FACTOR} times the rate for ` +
-      `${duration(plan.burstMs)} a request waited up to ` +
-      `${duration(chosenLongestWaitMs)} (fluid model: ${duration(fluidChosenMs)}): nothing but ` +
-      "the end of the burst, or an " +
-      "acquire timeout, bounds it.",
+      `${duration(plan.burstMs)} a request waited up to ${duration(chosenLongestWaitMs)} (fluid ` +
+      `model: ${duration(fluidChosenMs)}): nothing but the end of the burst, or an acquire ` +
+      "timeout, bounds it.",
   };
 }

@@ -95,18 +95,17 @@ export function describeLittle(
     headline:
       `${plan.chosen} connections carried ${figure(plan.ratePerS)} requests/s of ` +
       `${figure(figures.holdMeanMs)} ms on average: ${percent(figures.chosenShare.counted)} ` +
-      "waited, " +
-      `and twice as many connections moved p99 by a factor of ${figure(figures.p99Ratio.value)}.`,
+      "waited, and twice as many connections moved p99 by a factor of " +
+      `${figure(figures.p99Ratio.value)}.`,
     experiment: experimentText(context, measured),
     claim: claimOfLittle(measured, figures),
     forebay: {
       verdict,
       why:
         `At ${plan.chosen} connections the pool kept to its limit (peak ${figures.peakChosen} ` +
-        "backends), " +
-        `its queue waited ${figure(figures.queueRatio.value)} times as long as an ideal ` +
-        "first-come queue " +
-        `on the same arrivals, and ${figures.burst.chosenErrors} requests of the burst failed.`,
+        `backends), its queue waited ${figure(figures.queueRatio.value)} times as long as an ` +
+        `ideal first-come queue on the same arrivals, and ${figures.burst.chosenErrors} requests ` +
+        "of the burst failed.",
       checks,
     },
     predictions: predictionsOf(measured, figures),
@@ -255,9 +254,8 @@ function questionsOf(measured: LittleMeasured, figures: LittleFigures): Question
   const { chosenShare, probeShare } = figures;
   const counts = (share: WaitedShare): string =>
     `Counted ${percent(share.counted)}; an ideal queue on the same arrivals ` +
-    `${percent(share.ideal)}; ` +
-    `Erlang's formula ${percent(share.erlang)} as planned, ${percent(share.erlangMeasured)} for ` +
-    "the measured load.";
+    `${percent(share.ideal)}; Erlang's formula ${percent(share.erlang)} as planned, ` +
+    `${percent(share.erlangMeasured)} for the measured load.`;
   const questions: Question[] = [
     {
       name: `Share of requests that waited, ${plan.chosen} connections`,
@@ -324,8 +322,7 @@ function burstQuestions(measured: LittleMeasured, figures: LittleFigures): Quest
       unit: "×",
       note:
         "A refused dial is tried again later, and not the end of a request: the connections that " +
-        "there are " +
-        "serve it.",
+        "there are serve it.",
     },
   ];
 }
@@ -338,7 +335,7 @@ function loadVoidedBy(measured: LittleMeasured, figures: LittleFigures): string 
   const { load } = measured.plan;
   if (figures.measuredLoad <= 1.08 * load) return undefined;
   return (
-    `requests held connections for longer than they were told to, which makes the load ` +
+    "requests held connections for longer than they were told to, which makes the load " +
     `${figure(figures.measuredLoad)} instead of ${figure(load)}.`
   );
 }
@@ -382,13 +379,11 @@ function experimentText(context: ScenarioContext, measured: LittleMeasured): str
   const scaled =
     plan.ratePerS === GUIDE.ratePerS / STRETCH
       ? `Time is stretched ${STRETCH} times against the guide (${figure(plan.ratePerS)} ` +
-        "requests/s, p50 " +
-        `${figure(plan.p50Ms)} ms, p99 ${figure(plan.p99Ms)} ms), so the load is the guide's: ` +
-        `${figure(plan.load)} connections in use.`
+        `requests/s, p50 ${figure(plan.p50Ms)} ms, p99 ${figure(plan.p99Ms)} ms), so the load is ` +
+        `the guide's: ${figure(plan.load)} connections in use.`
       : `The server leaves ${context.facts.budget} connections, so the rate is ` +
-        `${figure(plan.ratePerS)}/s and ` +
-        `the load ${figure(plan.load)} connections in use instead of 7.88; times are the guide's ` +
-        `times ${STRETCH}.`;
+        `${figure(plan.ratePerS)}/s and the load ${figure(plan.load)} connections in use instead ` +
+        `of 7.88; times are the guide's times ${STRETCH}.`;
   return (
     "Requests come at random (Poisson), whether or not earlier ones were served, and sleep on " +
     "the " +
@@ -413,14 +408,12 @@ function adviceOf(measured: LittleMeasured, figures: LittleFigures): Findings["w
       `must end somewhere\n})`,
     when:
       `For ${figure(plan.ratePerS)} requests/s that hold a connection for ` +
-      `${figure(figures.holdMeanMs)} ms on average. ` +
-      "Count the time for which a request holds its connection, with its thinking and its round " +
-      "trips, and take its mean; " +
-      "then the fewest connections for which Erlang's formula lets one per cent wait.",
+      `${figure(figures.holdMeanMs)} ms on average. Count the time for which a request holds its ` +
+      "connection, with its thinking and its round trips, and take its mean; then the fewest " +
+      "connections for which Erlang's formula lets one per cent wait.",
     notWhen:
       "Not above the server's share: work that needs its processors was no faster with " +
-      `${figures.knee.largest} than with ` +
-      `${figures.knee.size} connections here (throughput ` +
+      `${figures.knee.largest} than with ${figures.knee.size} connections here (throughput ` +
       `${withInterval(figures.knee.throughputRatio)} times, p99 ` +
       `${withInterval(figures.knee.p99Ratio)} times). And not where several instances share ` +
       "max_connections: divide first.",
@@ -435,25 +428,20 @@ function caveatsOf(
   const { plan, tooFew, tooFewArrivalMs } = measured;
   const caveats = [
     `A limit does not make a burst vanish, it makes it wait: with ${plan.chosen} connections the ` +
-      "last request of a " +
-      `burst of ten times the rate waited ${figure(figures.burst.chosenLongestWaitMs)} ms (the ` +
-      "fluid model says " +
+      "last request of a burst of ten times the rate waited " +
+      `${figure(figures.burst.chosenLongestWaitMs)} ms (the fluid model says ` +
       `${figure(figures.burst.fluidChosenMs)} ms). An acquire timeout or a bounded queue decides ` +
       "who is turned away.",
     `${plan.tooFew} connections cannot carry the load: of ${tooFew.requests} requests in ` +
-      `${figure(tooFewArrivalMs)} ms the ` +
-      `slowest took ${figure(tooFew.response.maxMs)} ms, and it grows for as long as the load ` +
-      "lasts.",
+      `${figure(tooFewArrivalMs)} ms the slowest took ${figure(tooFew.response.maxMs)} ms, and ` +
+      "it grows for as long as the load lasts.",
     "The requests sleep; they do not compete for the server's processors, disks and locks as " +
-      "real " +
-      "ones do. The last plot " +
-      "shows what happens when they do.",
+      "real ones do. The last plot shows what happens when they do.",
   ];
   if (!plan.mayExhaust) {
     caveats.push(
       "The arms without a limit were not run: they would have used up the connections of a " +
-        "server " +
-        "that is not the lab's.",
+        "server that is not the lab's.",
     );
   }
   if (context.isQuick) caveats.push("Quick run: short turns, so the intervals are wide.");

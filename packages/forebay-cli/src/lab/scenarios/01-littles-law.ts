@@ -4,7 +4,12 @@
 import { takeTurns } from "../compare.ts";
 import type { ArmPool } from "../pools.ts";
 import { seededLabRandom } from "../random.ts";
-import type { Findings, Scenario, ScenarioContext } from "../scenario.ts";
+import {
+  type Findings,
+  type Scenario,
+  type ScenarioContext,
+  ScenarioNotPossible,
+} from "../scenario.ts";
 import {
   type BurstTurn,
   drawBurst,
@@ -44,8 +49,8 @@ export interface LittleMeasured {
 
 async function run(context: ScenarioContext): Promise<Findings> {
   if (context.facts.budget < LEAST_BUDGET) {
-    throw new RangeError(
-      `scenario 1 needs ${LEAST_BUDGET} connections, and may use ${context.facts.budget}: ` +
+    throw new ScenarioNotPossible(
+      `It needs ${LEAST_BUDGET} connections, and may use ${context.facts.budget}. ` +
         context.facts.budgetNote,
     );
   }

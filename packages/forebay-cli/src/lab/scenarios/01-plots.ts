@@ -3,7 +3,7 @@
 import { median } from "../compare.ts";
 import { erlangC, fitUsl } from "../queueing.ts";
 import type { Plot, Series } from "../scenario.ts";
-import { figure, percent } from "../words.ts";
+import { duration, figure, percent } from "../words.ts";
 import { responseOf } from "./01-arms.ts";
 import type { LittleFigures } from "./01-findings.ts";
 import type { LittleMeasured } from "./01-littles-law.ts";
@@ -35,11 +35,9 @@ function waitedPlot(measured: LittleMeasured, figures: LittleFigures): Plot {
     title: "Share of requests that wait",
     note:
       `At ${probeShare.size} connections ${percent(probeShare.corrected.value)} waited; Erlang's ` +
-      "formula says " +
-      `${percent(probeShare.erlang)} for the load as planned, ` +
-      `${percent(probeShare.erlangMeasured)} for the load as ` +
-      `measured. At ${plan.chosen}: ${percent(chosenShare.corrected.value)}, ` +
-      `${percent(chosenShare.erlang)} and ` +
+      `formula says ${percent(probeShare.erlang)} for the load as planned, ` +
+      `${percent(probeShare.erlangMeasured)} for the load as measured. At ${plan.chosen}: ` +
+      `${percent(chosenShare.corrected.value)}, ${percent(chosenShare.erlang)} and ` +
       `${percent(chosenShare.erlangMeasured)}.`,
     x: { label: "connections", scale: "linear" },
     y: { label: "% that wait", scale: "log" },
@@ -66,8 +64,8 @@ function tailPlot(measured: LittleMeasured, figures: LittleFigures): Plot {
     title: "Latency under steady load",
     note:
       `${plan.chosen} and ${plan.big} connections on the same arrivals: p99 ` +
-      `${figure(figures.p99Ratio.value)} times. ` +
-      `${plan.tooFew} (rate times median) cannot keep up.`,
+      `${figure(figures.p99Ratio.value)} times. With ${plan.tooFew} (rate times median) the ` +
+      `slowest took ${duration(measured.tooFew.response.maxMs)}.`,
     x: { label: "percentile", scale: "percentile" },
     y: { label: "ms", scale: "log" },
     series: [
@@ -107,8 +105,8 @@ function backendsPlot(measured: LittleMeasured, figures: LittleFigures): Plot {
     title: "Connections over time, through a burst",
     note:
       `The burst begins after ${figure(plan.leadMs)} ms and lasts ${figure(plan.burstMs)} ` +
-      `ms.${failed} With ` +
-      `${plan.chosen} connections ${figures.burst.chosenErrors} requests failed.`,
+      `ms.${failed} With ${plan.chosen} connections ${figures.burst.chosenErrors} requests ` +
+      "failed.",
     x: { label: "s", scale: "linear" },
     y: { label: "backends", scale: "linear" },
     series,
@@ -134,9 +132,8 @@ function kneePlot(measured: LittleMeasured, figures: LittleFigures): Plot {
     title: "Work that needs the server's processors",
     note:
       `${figures.knee.size} connections reach 95 % of the best throughput; ` +
-      `${figures.knee.largest} give ` +
-      `${figure(figures.knee.throughputRatio.value)} times as much at ` +
-      `${figure(figures.knee.p99Ratio.value)} times the p99.`,
+      `${figures.knee.largest} give ${figure(figures.knee.throughputRatio.value)} times as much ` +
+      `at ${figure(figures.knee.p99Ratio.value)} times the p99.`,
     x: { label: "connections", scale: "log" },
     y: { label: "requests/s", scale: "linear" },
     series,

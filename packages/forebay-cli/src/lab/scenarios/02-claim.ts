@@ -18,9 +18,8 @@ export function claimOfIdle(context: ScenarioContext, figures: IdleFigures): Cla
   return {
     text:
       `At ${GUIDE_RATE_PER_S} queries/s without bursts, MaxIdleConns = 2 closes most connections ` +
-      "right after use; with as many " +
-      "idle as open, p99 drops by the cost of a handshake, and 10,000 sequential queries go from " +
-      "3.5 ms to 0.5 ms each.",
+      "right after use; with as many idle as open, p99 drops by the cost of a handshake, and " +
+      "10,000 sequential queries go from 3.5 ms to 0.5 ms each.",
     verdict: refuted
       ? "refuted"
       : parts.every((part) => part.verdict === "holds")
@@ -28,13 +27,11 @@ export function claimOfIdle(context: ScenarioContext, figures: IdleFigures): Cla
         : "inconclusive",
     why: refuted
       ? "The setting is right, the workload and the verification are not: neither steady traffic " +
-        "of short queries nor one caller " +
-        `needs more than two connections at once (${percent(figures.closedPerRequest)} of the ` +
-        "requests closed one; " +
+        "of short queries nor one caller needs more than two connections at once " +
+        `(${percent(figures.closedPerRequest)} of the requests closed one; ` +
         `${withInterval(figures.sequential["database/sql"])} times as long per query). It takes ` +
-        "bursts for the effect to show: " +
-        `there p99 was ${withInterval(figures.bursts["database/sql"].p99Ratio)} times, by ` +
-        "database/sql's rules."
+        "bursts for the effect to show: there p99 was " +
+        `${withInterval(figures.bursts["database/sql"].p99Ratio)} times, by database/sql's rules.`
       : "Every statement that was measured came out as the guide says.",
     parts,
   };
@@ -46,8 +43,7 @@ function churnPart(figures: IdleFigures): ClaimPart {
     verdict: figures.closedPerRequest >= 0.5 ? "holds" : "refuted",
     measured:
       `${percent(figures.closedPerRequest)} of the requests closed one, by database/sql's rules; ` +
-      "the theory of random " +
-      `arrivals says ${percent(figures.predictedClosedRatio)}.`,
+      `the theory of random arrivals says ${percent(figures.predictedClosedRatio)}.`,
   };
 }
 
@@ -60,8 +56,7 @@ function sequentialPart(figures: IdleFigures): ClaimPart {
     measured:
       `${duration(figures.sequentialTwoMs)} before, ${duration(figures.sequentialAllMs)} after: ` +
       `${withInterval(ratio)} times. One caller finds the connection that it gave back. With no ` +
-      "idle connection at all it " +
-      `was ${duration(figures.noneMs)}.`,
+      `idle connection at all it was ${duration(figures.noneMs)}.`,
   };
 }
 
@@ -74,10 +69,8 @@ function tailPart(context: ScenarioContext, figures: IdleFigures): ClaimPart {
     verdict: enough ? "holds" : go.p99Ratio.low > 0.9 ? "refuted" : "inconclusive",
     measured:
       `In bursts, by ${duration(drop)}: from ${duration(go.twoP99Ms)} to ` +
-      `${duration(go.allP99Ms)} ` +
-      "" +
-      `(a connection alone takes ${duration(context.calibration.connectP50Ms)} here; eight at ` +
-      "once take longer).",
+      `${duration(go.allP99Ms)} (a connection alone takes ` +
+      `${duration(context.calibration.connectP50Ms)} here; eight at once take longer).`,
   };
 }
 

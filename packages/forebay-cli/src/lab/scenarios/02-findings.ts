@@ -62,8 +62,7 @@ export function describeIdle(
   return {
     headline:
       `In bursts of ten, keeping ten idle instead of two took p99 from ${duration(go.twoP99Ms)} ` +
-      "to " +
-      `${duration(go.allP99Ms)} by database/sql's rules, from ${duration(own.twoP99Ms)} to ` +
+      `to ${duration(go.allP99Ms)} by database/sql's rules, from ${duration(own.twoP99Ms)} to ` +
       `${duration(own.allP99Ms)} with Forebay; for one caller, p50 to ` +
       `${figure(figures.sequential.Forebay.value)} times what it was.`,
     experiment: experimentText(context, measured),
@@ -72,11 +71,9 @@ export function describeIdle(
       verdict: verdictOf(checks),
       why:
         `With ten idle Forebay dialed ${own.dialsAll} times in all bursts, with two ` +
-        `${own.dialsTwo} times; CPU time a ` +
-        `request was ${withInterval(own.cpuRatio)} times. Its callers do not wait for dials of ` +
-        "their own, so that even with " +
-        `two idle its p99 was ${duration(own.twoP99Ms)} against ${duration(go.twoP99Ms)} by ` +
-        "database/sql's rules.",
+        `${own.dialsTwo} times; CPU time a request was ${withInterval(own.cpuRatio)} times. Its ` +
+        "callers do not wait for dials of their own, so that even with two idle its p99 was " +
+        `${duration(own.twoP99Ms)} against ${duration(go.twoP99Ms)} by database/sql's rules.`,
       checks,
     },
     predictions: predictionsOf(context, figures),
@@ -89,14 +86,13 @@ export function describeIdle(
         "is " +
         "gone\n})",
       when:
-        `Wherever requests overlap. Each connection closed too early costs a new one: ` +
+        "Wherever requests overlap. Each connection closed too early costs a new one: " +
         `${duration(context.calibration.connectP50Ms)} here, or ` +
         `${figure(context.calibration.connectP50Ms / context.calibration.queryP50Ms)} queries.`,
       notWhen:
         "Where many instances share a server with few connections, and each is busy for moments " +
-        "only: then a short " +
-        "connMaxIdleTimeMs, or a pooler in front, costs less than idle backends. For one caller " +
-        "at a time it does not matter " +
+        "only: then a short connMaxIdleTimeMs, or a pooler in front, costs less than idle " +
+        "backends. For one caller at a time it does not matter " +
         `(${withInterval(figures.sequential.Forebay)} times).`,
     },
     caveats: caveatsOf(context, figures),
@@ -269,14 +265,11 @@ function experimentText(context: ScenarioContext, measured: IdleMeasured): strin
   const tls = context.facts.isTls ? "with TLS" : "without TLS";
   return (
     `Bursts of ${BURST.requests} single-row reads at once, every ${BURST.everyMs} ms, ` +
-    "connections " +
-    `${tls}: ten may be open, ` +
-    "two or ten may stay idle, by database/sql's rules (a model of them: each caller dials for " +
-    "itself) and in Forebay's " +
-    `pool. ${measured.rounds} rounds, forward and backward in turn. Controls: one caller, one ` +
-    "read after the other, with two, " +
-    `ten and no idle connections; and the guide's ${GUIDE_RATE_PER_S} random requests a second. ` +
-    "Nothing is scaled in time."
+    `connections ${tls}: ten may be open, two or ten may stay idle, by database/sql's rules (a ` +
+    `model of them: each caller dials for itself) and in Forebay's pool. ${measured.rounds} ` +
+    "rounds, forward and backward in turn. Controls: one caller, one read after the other, with " +
+    `two, ten and no idle connections; and the guide's ${GUIDE_RATE_PER_S} random requests a ` +
+    "second. Nothing is scaled in time."
   );
 }
 
@@ -289,8 +282,7 @@ function caveatsOf(context: ScenarioContext, figures: IdleFigures): string[] {
       `${figure(go.waitsTwo)} after ${figure(go.dialsTwo)} dials. Look at MaxIdleClosed ` +
       `(${figure(go.idleClosedTwo)}).`,
     "Client and server share this machine, so the CPU time of dials slows the requests that " +
-      "share " +
-      "the burst with them.",
+      "share the burst with them.",
   ];
   if (!figures.countsServerCpu) {
     caveats.push(

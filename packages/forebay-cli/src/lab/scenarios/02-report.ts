@@ -88,8 +88,8 @@ export function plotsOfIdle(measured: IdleMeasured, figures: IdleFigures): Plot[
       title: "Latency in bursts of ten",
       note:
         `p99 by database/sql's rules ${duration(go.twoP99Ms)} with two idle, ` +
-        `${duration(go.allP99Ms)} with ten; Forebay ` +
-        `${duration(own.twoP99Ms)} and ${duration(own.allP99Ms)}.`,
+        `${duration(go.allP99Ms)} with ten; Forebay ${duration(own.twoP99Ms)} and ` +
+        `${duration(own.allP99Ms)}.`,
       x: { label: "percentile", scale: "percentile" },
       y: { label: "ms", scale: "log" },
       series: [
@@ -115,9 +115,8 @@ export function plotsOfIdle(measured: IdleMeasured, figures: IdleFigures): Plot[
       kind: "bars",
       title: "Connections dialed",
       note:
-        `In ${sum(bursts.Forebay.two.map((turn) => turn.bursts))} bursts each. Every dial beyond ` +
-        "the first ten was made for " +
-        "a connection that had been closed too early.",
+        `In ${sum(bursts.Forebay.two.map((turn) => turn.bursts))} bursts each, all connections ` +
+        "open beforehand: each dial replaces one that was closed too early.",
       x: { label: "dials", scale: "linear" },
       bars: [
         bar("database/sql's rules, 2 idle", go.dialsTwo, "baseline"),

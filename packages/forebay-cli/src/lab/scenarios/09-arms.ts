@@ -119,8 +119,8 @@ export function unnestWay(rowsPerStatement: number): InsertWay {
     insert: async (db, shape, rows, signal) => {
       const arrays = shape.columns.map((_, column) => `$${column + 1}::${shape.type}[]`);
       const sql =
-        `INSERT INTO ${shape.table} (${shape.columns.join(", ")}) ` +
-        `SELECT * FROM unnest(${arrays.join(", ")})`;
+        `INSERT INTO ${shape.table} (${shape.columns.join(", ")}) SELECT * FROM ` +
+        `unnest(${arrays.join(", ")})`;
       for (let from = 0; from < rows; from += rowsPerStatement) {
         const length = Math.min(rowsPerStatement, rows - from);
         const args = shape.columns.map((_, column) =>

@@ -5,7 +5,12 @@ import { takeTurns } from "../compare.ts";
 import { collectGarbage, liveBytes } from "../memory.ts";
 import { readTreeCpuMs } from "../machine.ts";
 import type { LabDb } from "../pools.ts";
-import type { Findings, Scenario, ScenarioContext } from "../scenario.ts";
+import {
+  type Findings,
+  type Scenario,
+  type ScenarioContext,
+  ScenarioNotPossible,
+} from "../scenario.ts";
 import {
   copyChunks,
   copyLines,
@@ -79,6 +84,7 @@ function planOf(context: ScenarioContext): BatchPlan {
 }
 
 async function run(context: ScenarioContext): Promise<Findings> {
+  if (context.facts.budget < 1) throw new ScenarioNotPossible(context.facts.budgetNote);
   const plan = planOf(context);
   const db = context.pools.openDb({ maxOpenConns: 1, maxIdleConns: 1 });
   const { schema } = context;

@@ -12,7 +12,7 @@ import type {
   ScenarioContext,
 } from "../scenario.ts";
 import { type Question, verdictOf } from "../verdict.ts";
-import { counted, duration, figure, withInterval } from "../words.ts";
+import { counted, duration, figure, listed, withInterval } from "../words.ts";
 import { PARAMETERS_MAX } from "./09-arms.ts";
 import type { BatchMeasured, InsertArm, InsertTurn } from "./09-batch-insert.ts";
 
@@ -67,8 +67,7 @@ export function describeBatch(
   return {
     headline:
       `${rows} rows took ${all(LOOP)} one by one (extrapolated), ${all(TX)} in one transaction, ` +
-      `${all(VALUES)} by VALUES, ` +
-      `${all(UNNEST)} by unnest and ${all(COPY)} by COPY.`,
+      `${all(VALUES)} by VALUES, ${all(UNNEST)} by unnest and ${all(COPY)} by COPY.`,
     experiment: experimentText(context, measured),
     claim: claimOf(measured, figures),
     forebay: {
@@ -76,9 +75,7 @@ export function describeBatch(
       why:
         `COPY took ${withInterval(figures.copyOverValues)} times as long as VALUES, unnest ` +
         `${withInterval(figures.unnestOverValues)} times; ${measured.wrongTurns} turns left ` +
-        "wrong " +
-        "rows behind; a COPY of " +
-        `${megabytes(measured.memory.streamedBytes)} held ` +
+        `wrong rows behind; a COPY of ${megabytes(measured.memory.streamedBytes)} held ` +
         `${megabytes(measured.memory.peakLiveBytes)} in memory at most.`,
       checks,
     },
@@ -226,8 +223,8 @@ function claimOf(measured: BatchMeasured, figures: BatchFigures): Claim {
         : "inconclusive",
     why:
       `For ${figure(measured.rows)} rows it was ${all(LOOP)}, ${all(VALUES)} and ${all(COPY)}. ` +
-      "What the guide leaves out: one " +
-      `transaction alone takes ${all(TX)}, and unnest ${all(UNNEST)}.`,
+      `What the guide leaves out: one transaction alone takes ${all(TX)}, and unnest ` +
+      `${all(UNNEST)}.`,
     parts,
   };
 }
@@ -287,19 +284,29 @@ function plotsOf(measured: BatchMeasured, figures: BatchFigures): BarPlot[] {
       note:
         `VALUES takes ${figure(figures.valuesOverLoop.value)} times as long as one by one, COPY ` +
         `${figure(figures.copyOverLoop.value)} times. Each line of the scale is ten times the ` +
-        "one " +
-        "before.",
+        "one before.",
       x: { label: "ms", scale: "log" },
       bars: bars(measured.narrow, measured.rows),
     },
     {
       kind: "bars",
       title: `${figure(measured.wideRows)} rows of twenty texts`,
-      note: "Wide rows: what is sent weighs more than how often.",
+      note: wideNote(measured.wide),
       x: { label: "ms", scale: "linear" },
       bars: bars(measured.wide, measured.wideRows),
     },
   ];
+}
+
+function wideNote(arms: readonly InsertArm[]): string {
+  const perRowMs = ({ turns }: InsertArm): number =>
+    median(turns.map((turn) => turn.wallMs / turn.rows));
+  const [first, ...others] = arms;
+  if (first === undefined) return "";
+  const ratios = others.map(
+    (arm) => `${arm.way.name} ${figure(perRowMs(arm) / perRowMs(first))} times`,
+  );
+  return `For wide rows, as long as ${first.way.name}: ${listed(ratios)}.`;
 }
 
 function experimentText(context: ScenarioContext, measured: BatchMeasured): string {
@@ -308,12 +315,10 @@ function experimentText(context: ScenarioContext, measured: BatchMeasured): stri
     : "Commits do not wait for the disk on this server, which flatters the way one by one.";
   return (
     `One connection inserts ${figure(measured.rows)} rows of two whole numbers into an empty ` +
-    "table without an index, " +
-    `${measured.rounds} times by each way, in turns forward and backward; and ` +
-    `${figure(measured.wideRows)} rows of twenty texts. ` +
-    `${durable} One by one, a share of the rows is inserted and the time extrapolated. After ` +
-    "each " +
-    "turn the rows are counted and summed."
+    `table without an index, ${measured.rounds} times by each way, in turns forward and ` +
+    `backward; and ${figure(measured.wideRows)} rows of twenty texts. ${durable} One by one, a ` +
+    "share of the rows is inserted and the time extrapolated. After each turn the rows are " +
+    "counted and summed."
   );
 }
 
@@ -326,14 +331,12 @@ function caveatsOf(
   const caveats = [
     "Client and server are " +
       `${context.server.kind === "embedded" ? "on one machine" : "wherever they are"}: a round ` +
-      "trip " +
-      "takes " +
-      `${duration(context.calibration.queryP50Ms)}. Each further millisecond of it adds ` +
-      `${duration(roundTrips)} to the rows one ` +
-      `by one, and ${duration(roundTrips / 1000)} to VALUES.`,
+      `trip takes ${duration(context.calibration.queryP50Ms)}. Each further millisecond of it ` +
+      `adds ${duration(roundTrips)} to the rows one by one, and ${duration(roundTrips / 1000)} ` +
+      "to VALUES.",
     `A committed insert takes ${duration(context.calibration.commitP50Ms)} here, of which a ` +
-      "transaction saves the flush: " +
-      `${withInterval(figures.txOverLoop)} times. Slower disks make that more.`,
+      `transaction saves the flush: ${withInterval(figures.txOverLoop)} times. Slower disks make ` +
+      "that more.",
     "Indexes, triggers and constraints cost the same by every way, and so lessen the differences.",
   ];
   if (context.isQuick)
