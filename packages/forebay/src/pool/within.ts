@@ -9,9 +9,9 @@ export function setLimit(clock: Clock, limitMs: number, fire: () => void): Timer
 }
 
 /**
- * Settles as `work` does, or rejects with `DRIVER_TIMEOUT` after `limitMs`, as `setLimit` counts it.
- * The work itself goes on; its outcome is then of no account. `what` names it for the message. The
- * timer keeps the process alive. Where `cancel` is aborted, the timer is gone and the promise
+ * Settles as `work` does, or rejects with `DRIVER_TIMEOUT` after `limitMs`, as `setLimit` counts
+ * it. The work itself goes on; its outcome is then of no account. `what` names it for the message.
+ * The timer keeps the process alive. Where `cancel` is aborted, the timer is gone and the promise
  * settles only if the work does.
  */
 export function withinMs<T>(
