@@ -91,7 +91,7 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "a check that hangs keeps the connection for ever (pgx 2394)",
     file: "pool.ts",
-    find: 'withinMs(this.#clock, this.#settings.resetTimeoutMs, reset, "resetSession").then(',
+    find: 'withinMs(this.#clock, resetTimeoutMs, reset, "resetSession", cancel.signal).then(',
     replace: "reset.then(",
   },
   {
@@ -191,7 +191,7 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "a connection that was lost while idle is handed out",
     file: "core.ts",
-    find: 'if (slot.kind === "idle") this.#retire(slot, "lost");',
+    find: 'this.#retire(slot, "lost");',
     replace: "",
   },
   {
