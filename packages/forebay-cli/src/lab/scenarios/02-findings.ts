@@ -168,6 +168,12 @@ function burstEffect(context: ScenarioContext, pairs: IdlePairs): BurstEffect {
   };
 }
 
+/**
+ * Latency is held against database/sql's rules with two idle, not against Forebay with two: there
+ * the callers of a burst share the connections that come free while the dials are under way, so
+ * that two idle cost CPU time rather than latency, and a ratio within Forebay would belittle the
+ * effect.
+ */
 function questionsOf(figures: IdleFigures): Question[] {
   const go = figures.bursts["database/sql"];
   const own = figures.bursts.Forebay;

@@ -329,14 +329,12 @@ function caveatsOf(
 ): string[] {
   const roundTrips = measured.rows;
   const caveats = [
-    "Client and server are " +
-      `${context.server.kind === "embedded" ? "on one machine" : "wherever they are"}: a round ` +
-      `trip takes ${duration(context.calibration.queryP50Ms)}. Each further millisecond of it ` +
-      `adds ${duration(roundTrips)} to the rows one by one, and ${duration(roundTrips / 1000)} ` +
-      "to VALUES.",
+    `A round trip takes ${duration(context.calibration.queryP50Ms)} here. Each further millisecond ` +
+      `of it adds ${duration(roundTrips)} to the rows one by one, and ` +
+      `${duration(roundTrips / 1000)} to VALUES.`,
     `A committed insert takes ${duration(context.calibration.commitP50Ms)} here, of which a ` +
-      `transaction saves the flush: ${withInterval(figures.txOverLoop)} times. Slower disks make ` +
-      "that more.",
+      "transaction saves the flush: a row in one transaction took " +
+      `${withInterval(figures.txOverLoop)} times as long. Slower disks save more.`,
     "Indexes, triggers and constraints cost the same by every way, and so lessen the differences.",
   ];
   if (context.isQuick)
