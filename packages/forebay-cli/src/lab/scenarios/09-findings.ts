@@ -329,8 +329,8 @@ function caveatsOf(
 ): string[] {
   const roundTrips = measured.rows;
   const caveats = [
-    `A round trip takes ${duration(context.calibration.queryP50Ms)} here. Each further millisecond ` +
-      `of it adds ${duration(roundTrips)} to the rows one by one, and ` +
+    `A round trip takes ${duration(context.calibration.queryP50Ms)} here. Each further ` +
+      `millisecond of it adds ${duration(roundTrips)} to the rows one by one, and ` +
       `${duration(roundTrips / 1000)} to VALUES.`,
     `A committed insert takes ${duration(context.calibration.commitP50Ms)} here, of which a ` +
       "transaction saves the flush: a row in one transaction took " +
