@@ -140,6 +140,14 @@ export class SlotLists<C extends PooledConn> {
 export type WaiterKind = "queued" | "granted" | "timed-out" | "aborted" | "rejected";
 
 /**
+ * The ends of a waiter's promise. Methods, so that a pool of some kind of connection is one of any.
+ */
+interface Settle<L> {
+  resolve(lease: L): void;
+  reject(reason: unknown): void;
+}
+
+/**
  * An acquire that waits. Written by the core alone; `resolve` and `reject` are the shell's, and the
  * core never calls them.
  */
@@ -147,8 +155,8 @@ export class Waiter<L> implements Linked<Waiter<L>> {
   readonly enqueuedAtMs: MonotonicMs;
   /** When it is given up; `Infinity` for never. */
   readonly deadlineAtMs: number;
-  readonly resolve: (lease: L) => void;
-  readonly reject: (reason: unknown) => void;
+  readonly resolve: Settle<L>["resolve"];
+  readonly reject: Settle<L>["reject"];
   kind: WaiterKind = "queued";
   /**
    * Whether it waited for lack of a slot, which database/sql counts, or only for a dial, which it
@@ -167,8 +175,8 @@ export class Waiter<L> implements Linked<Waiter<L>> {
   constructor(
     nowMs: MonotonicMs,
     deadlineAtMs: number,
-    resolve: (lease: L) => void,
-    reject: (reason: unknown) => void,
+    resolve: Settle<L>["resolve"],
+    reject: Settle<L>["reject"],
   ) {
     this.enqueuedAtMs = nowMs;
     this.deadlineAtMs = deadlineAtMs;
