@@ -6,6 +6,11 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 interface Entry {
+  readonly version?: string;
+  readonly cpu?: readonly (string | undefined)[];
+  readonly os?: readonly string[];
+  readonly libc?: readonly string[];
+  readonly optional?: boolean;
   readonly dev?: boolean;
   readonly engines?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
@@ -29,7 +34,10 @@ for (const [at, entry] of Object.entries(lock.packages)) {
     if (known || os === undefined || !/^\d+\.\d+\.\d+/.test(version)) continue;
     const libc = os === "linux" ? LIBC[abi] : undefined;
     missing[key] = {
-      ...{ version, cpu: [cpu], os: [os], optional: true },
+      version,
+      cpu: [cpu],
+      os: [os],
+      optional: true,
       ...(entry.dev === true ? { dev: true } : {}),
       ...(libc === undefined ? {} : { libc: [libc] }),
       ...(entry.engines === undefined ? {} : { engines: entry.engines }),

@@ -56,8 +56,7 @@ export const exhibits: readonly Exhibit[] = [
     replace: "",
   },
   {
-    bug:
-      "a dial that ends when nobody waits any more is thrown away, and made again " + "(sqlx 3132)",
+    bug: "a dial that ends when nobody waits any more is thrown away and made again (sqlx 3132)",
     file: "core.ts",
     find: "if (this.slots.idle.size >= this.maxIdle) {",
     replace: "if (this.slots.idle.size >= this.maxIdle || slot.generation === 0) {",

@@ -27,7 +27,8 @@ async function huntFor(exhibit: Exhibit | undefined, name: string): Promise<stri
   if (exhibit !== undefined) {
     const file = join(copy, "packages/forebay/src/pool", exhibit.file);
     const source = readFileSync(file, "utf8");
-    expect(source.split(exhibit.find).length, "the place stands exactly once").toBe(2);
+    const places = source.split(exhibit.find).length - 1;
+    if (places !== 1) throw new Error(`the place stands ${places} times in ${exhibit.file}`);
     writeFileSync(
       file,
       source.replace(exhibit.find, () => exhibit.replace),

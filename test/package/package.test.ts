@@ -59,9 +59,8 @@ test("every entry point can be imported, and required", () => {
 test("it depends on nothing", () => {
   const text = readFileSync(join(project, "node_modules/forebay/package.json"), "utf8");
   const manifest = JSON.parse(text) as Record<string, unknown>;
-  for (const kind of ["dependencies", "peerDependencies", "optionalDependencies", "scripts"]) {
-    expect(manifest[kind], kind).toBeUndefined();
-  }
+  const kinds = ["dependencies", "peerDependencies", "optionalDependencies", "scripts"];
+  expect(kinds.filter((kind) => kind in manifest)).toEqual([]);
 });
 
 test("the examples of the README and of the doc comments compile against its types", () => {
@@ -78,8 +77,13 @@ test("the examples of the README and of the doc comments compile against its typ
     join(project, "tsconfig.json"),
     JSON.stringify({
       compilerOptions: {
-        ...{ target: "es2023", module: "nodenext", strict: true, noEmit: true },
-        ...{ skipLibCheck: false, types: ["node"], exactOptionalPropertyTypes: true },
+        target: "es2023",
+        module: "nodenext",
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        skipLibCheck: false,
+        types: ["node"],
+        noEmit: true,
       },
       include: ["*.ts"],
     }),

@@ -18,7 +18,7 @@ export interface Outcome {
   /** What happened, line by line. */
   readonly trace: readonly string[];
   /** What went wrong; `undefined` when nothing did. */
-  readonly violation: unknown;
+  readonly violation: Error | undefined;
 }
 
 interface Caller {
@@ -40,7 +40,8 @@ export async function simulate(seed: number): Promise<Outcome> {
     await simulation.live();
     return { seed, trace: simulation.trace, violation: undefined };
   } catch (error) {
-    return { seed, trace: simulation.trace, violation: error };
+    const violation = error instanceof Error ? error : new Error(String(error));
+    return { seed, trace: simulation.trace, violation };
   }
 }
 

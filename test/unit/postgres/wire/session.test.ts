@@ -11,7 +11,7 @@ import {
 import type { Notification } from "../../../../packages/forebay/src/postgres/wire/proto/backend.ts";
 import { MessageReader } from "../../../../packages/forebay/src/postgres/wire/proto/reader.ts";
 import {
-  type PortalStep,
+  type RequestStep,
   Request,
   type RequestKind,
 } from "../../../../packages/forebay/src/postgres/wire/request.ts";
@@ -36,14 +36,14 @@ import {
 } from "./messages.ts";
 
 class Probe extends Request {
-  readonly steps: PortalStep[] = [];
+  readonly steps: RequestStep[] = [];
   settledCount = 0;
 
   override onSettled(): void {
     this.settledCount++;
   }
 
-  override onStep(step: PortalStep): void {
+  override onStep(step: RequestStep): void {
     this.steps.push(step);
   }
 }
