@@ -21,7 +21,13 @@ export interface ContestOptions {
   /** Each is the one argument of a worker. */
   readonly contenders: readonly string[];
   readonly tasks: readonly Task[];
+  /** Of each generation. */
   readonly rounds: number;
+  /**
+   * How often the workers are started afresh: how fast a program is depends, by a tenth, on what
+   * its compiler happened to inline when it was young. @defaultValue 1
+   */
+  readonly generations?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
   onRound(round: number, contender: string): void;
@@ -30,10 +36,25 @@ export interface ContestOptions {
 /** The figures of all rounds, by contender, then by job and figure: `pg-pool`, `uncontended.ns`. */
 export type Standings = ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
 
-/** Runs a contest. One round of each task comes before those that count, to warm up. */
+/**
+ * Runs a contest. In each generation, one round of each task comes before those that count, to warm
+ * up.
+ */
 export async function runContest(options: ContestOptions): Promise<Standings> {
+  const standings = new Map(options.contenders.map((name) => [name, new Map<string, number[]>()]));
+  const { generations = 1 } = options;
+  for (let generation = 0; generation < generations; generation++) {
+    await runGeneration(options, standings, generation * options.rounds);
+  }
+  return standings;
+}
+
+async function runGeneration(
+  options: ContestOptions,
+  standings: ReadonlyMap<string, Map<string, number[]>>,
+  roundsBefore: number,
+): Promise<void> {
   const { worker, contenders, tasks, rounds, signal } = options;
-  const standings = new Map(contenders.map((name) => [name, new Map<string, number[]>()]));
   const workers = new Map<string, Worker>();
   try {
     for (const name of contenders) {
@@ -43,7 +64,7 @@ export async function runContest(options: ContestOptions): Promise<Standings> {
       for (const task of tasks) {
         for (const [name, one] of workers) {
           signal.throwIfAborted();
-          options.onRound(round, name);
+          options.onRound(roundsBefore + round, name);
           const figures = await one.ask(task);
           if (round > 0) note(standings.get(name), task.job, figures);
         }
@@ -52,7 +73,6 @@ export async function runContest(options: ContestOptions): Promise<Standings> {
   } finally {
     for (const one of workers.values()) one.stop();
   }
-  return standings;
 }
 
 function note(series: Map<string, number[]> | undefined, job: string, figures: Figures): void {
@@ -84,6 +104,7 @@ export function serve(jobs: Readonly<Record<string, (amount: number) => Promise<
       (error: unknown) => process.send?.({ failure: String(error) }),
     );
   });
+  process.once("disconnect", () => process.exit());
   process.send?.({ figures: {} });
 }
 

@@ -17,14 +17,17 @@ export const acquireBench: Bench = {
   title: "acquire + release of a fake resource, awaited",
   run: async (context: BenchContext): Promise<Comparison[]> => {
     const isQuick = context.effort === "quick";
-    const rounds = isQuick ? 3 : 21;
+    const rounds = isQuick ? 3 : 7;
+    const generations = isQuick ? 1 : 5;
     const standings = await runContest({
       worker: new URL("./p4-worker.ts", import.meta.url).href,
       contenders: CONTENDERS,
       tasks: KINDS.map(({ job }) => ({ job, amount: isQuick ? 50_000 : 200_000 })),
       rounds,
+      generations,
       signal: context.signal,
-      onRound: (round, name) => context.onProgress(`round ${round}: ${name}`, round / (rounds + 1)),
+      onRound: (round, name) =>
+        context.onProgress(`round ${round}: ${name}`, round / (rounds * generations + 1)),
     });
     return KINDS.flatMap(({ job, what, limitNs }) => compare(standings, job, what, limitNs));
   },
