@@ -55,7 +55,11 @@ class Real {
   }
 
   noteEffects(): void {
-    for (const effect of this.core.takeEffects()) {
+    for (
+      let effect = this.core.takeEffect();
+      effect !== undefined;
+      effect = this.core.takeEffect()
+    ) {
       if (effect.kind === "dial") this.slots.set(effect.slot.id, effect.slot);
       if (effect.kind === "grant") {
         this.log.push(`grant ${this.#ids.get(effect.waiter)} on ${effect.slot.id}`);

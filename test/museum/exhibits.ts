@@ -52,7 +52,7 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "an expired connection is handed out (Go 32530)",
     file: "core.ts",
-    find: 'if (nowMs >= expiresAtMs(slot, this.#limits)) return "lifetime";',
+    find: 'if (nowMs >= slot.expiresAtMs) return "lifetime";',
     replace: "",
   },
   {
@@ -64,20 +64,20 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "a connection that is being closed is no longer counted (puddle Reset)",
     file: "state.ts",
-    find: `this.checking.size +
-      this.closing.size
-    );`,
-    replace: `this.checking.size
-    );`,
+    find: `if (to === "closed") this.#open -= 1;
+    else`,
+    replace: `if (to === "closing") this.#open -= 1;
+    if (to !== "closed")`,
   },
   {
     bug: "a connection whose session is being reset is counted nowhere (php-async 212)",
     file: "state.ts",
-    find: `this.checking.size +
-      this.closing.size
-    );`,
-    replace: `this.closing.size
-    );`,
+    find: `if (to === "closed") this.#open -= 1;
+    else`,
+    replace: `if (to === "checking") this.#open -= 1;
+    if (from === "checking") this.#open += 1;
+    if (to === "closed") this.#open -= 1;
+    else`,
   },
   {
     bug:

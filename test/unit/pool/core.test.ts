@@ -29,12 +29,19 @@ const waiter = (atMs = 0, deadlineAtMs = Infinity) =>
   new Waiter<string>(now(atMs), deadlineAtMs, ignore, ignore);
 
 /** The effects so far, by their kinds. */
-const kindsOf = (core: Core) => core.takeEffects().map(({ kind }) => kind);
+function effectsOf(core: Core) {
+  const effects = [];
+  for (let next = core.takeEffect(); next !== undefined; next = core.takeEffect()) {
+    effects.push(next);
+  }
+  return effects;
+}
+const kindsOf = (core: Core) => effectsOf(core).map(({ kind }) => kind);
 
 /** Queues one waiter, and gives the slot that is dialed for it. */
 function dial(core: Core): Slot<PooledConn> {
   core.enqueue(waiter(), now(0));
-  for (const effect of core.takeEffects()) if (effect.kind === "dial") return effect.slot;
+  for (const effect of effectsOf(core)) if (effect.kind === "dial") return effect.slot;
   throw new Error("nothing was dialed");
 }
 
@@ -43,7 +50,7 @@ function leased(options: PoolOptions = {}): { core: Core; slot: Slot<PooledConn>
   const core = coreOf({ maxOpenConns: 1, ...options });
   const slot = dial(core);
   core.dialed(slot, conn, now(0));
-  core.takeEffects();
+  effectsOf(core);
   return { core, slot };
 }
 
@@ -111,7 +118,7 @@ test("a check that ends after the slot was closed by force has no effect", () =>
   core.release(slot, 1, "check", now(1));
   core.drain(now(2));
   core.closeByForce();
-  core.takeEffects();
+  effectsOf(core);
   core.checked(slot, true, now(3));
   core.checked(slot, false, now(3));
   expect([slot.kind, core.hasEffects]).toEqual(["closing", false]);

@@ -89,6 +89,13 @@ function explain({ sqlstate, code, message }: Clues, server: string): Explanatio
         `${server} does not answer in time`,
         "Check the host and the port, and whether a firewall is in between.",
       ];
+    case "CONNECTION_LOST":
+    case "BAD_CONN":
+      return [
+        "SERVER_UNREACHABLE",
+        `the connection to ${server} has ended: ${reason}`,
+        "Check that the server runs, and see its log.",
+      ];
     default:
       // Node's own, of sockets and of names that do not resolve.
       return typeof code === "string" && /^E(?!RR_)[A-Z_]+$/.test(code)

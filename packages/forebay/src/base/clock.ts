@@ -46,9 +46,12 @@ class SystemTimer implements Timer {
   }
 }
 
+// The global is a getter, which costs as much as a third of reading the clock.
+const stopwatch = globalThis.performance;
+
 /** The process's own monotonic clock and timers. */
 export const systemClock: Clock = {
-  nowMs: () => performance.now() as MonotonicMs,
+  nowMs: () => stopwatch.now() as MonotonicMs,
   setTimer: (delayMs, fire) =>
     new SystemTimer(setTimeout(fire, Math.min(Math.max(delayMs, 0), TIMER_DELAY_MAX_MS))),
   afterIo: (run) => {

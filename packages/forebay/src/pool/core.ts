@@ -4,6 +4,7 @@
 // out after the call has returned. Callers: pool.ts and tests.
 
 import { assert } from "../base/assert.ts";
+import { Queue } from "../base/queue.ts";
 import type { MonotonicMs } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import type { PooledConn } from "../driver/driver.ts";
@@ -32,12 +33,15 @@ export class PoolCore<C extends PooledConn, L> {
   readonly #random: Random;
   #limits: PoolLimits;
   #phase: PoolPhase = "open";
-  #effects: Effect<C, L>[] = [];
+  readonly #effects: Queue<Effect<C, L>> = new Queue();
   #wakeAtMs = Infinity;
   #slotIdLast = 0;
+  #maxIdle = 0;
+  #minIdle = 0;
 
   constructor(limits: PoolLimits, random: Random) {
     this.#limits = limits;
+    this.#deriveLimits();
     this.#random = random;
     this.waiters = new Waiters(limits.waiterOrder);
     this.backoff = new DialBackoff(random);
@@ -57,27 +61,22 @@ export class PoolCore<C extends PooledConn, L> {
   }
 
   get hasEffects(): boolean {
-    return this.#effects.length > 0;
+    return this.#effects.size > 0;
   }
 
-  /**
-   * What is to be done, in order. The caller must do it before it calls the core again, or add it
-   * to what it still has to do.
-   */
-  takeEffects(): Effect<C, L>[] {
-    const effects = this.#effects;
-    this.#effects = [];
-    return effects;
+  /** The next thing to do, in the order they were asked for; `undefined` when that was all. */
+  takeEffect(): Effect<C, L> | undefined {
+    return this.#effects.shift();
   }
 
   /** maxIdleConns as far as maxOpenConns lets it. */
   get maxIdle(): number {
-    return Math.min(this.#limits.maxIdleConns, this.#limits.maxOpenConns);
+    return this.#maxIdle;
   }
 
   /** minIdleConns as far as the other limits let it. */
   get minIdle(): number {
-    return Math.min(this.#limits.minIdleConns, this.maxIdle);
+    return this.#minIdle;
   }
 
   /**
@@ -154,8 +153,10 @@ export class PoolCore<C extends PooledConn, L> {
   enqueue(waiter: Waiter<L>, nowMs: MonotonicMs): void {
     assert(this.#phase === "open", "core: enqueue on an open pool");
     assert(this.slots.idle.size === 0, "core: nobody waits while a connection is idle");
-    assert(this.hasRoomToWait, "core: the queue has room");
-    waiter.atLimit = this.waiters.size >= this.dialable;
+    const { dialable } = this;
+    const waiting = this.waiters.size;
+    assert(waiting - dialable < this.#limits.maxWaiters, "core: the queue has room");
+    waiter.atLimit = waiting >= dialable;
     if (waiter.atLimit) this.counters.waitCount += 1;
     this.waiters.add(waiter);
     this.#wakeBy(waiter.deadlineAtMs);
@@ -210,6 +211,7 @@ export class PoolCore<C extends PooledConn, L> {
     assert(slot.kind === "connecting", "core: a dial ends once");
     slot.conn = conn;
     slot.openedAtMs = nowMs;
+    slot.expiresAtMs = expiresAtMs(slot, this.#limits);
     this.counters.dialCount += 1;
     // A server that accepts a connection only to end it is no better than one that refuses.
     if (slot.lost !== undefined) this.#noteDialFailure(slot, slot.lost.reason, nowMs);
@@ -274,7 +276,7 @@ export class PoolCore<C extends PooledConn, L> {
     this.#retireDueIdle(nowMs);
     this.#wakeAtMs = Infinity;
     this.#wakeBy(this.waiters.nextDeadlineAtMs(nowMs));
-    for (const slot of this.slots.idle) this.#wakeBy(expiresAtMs(slot, this.#limits));
+    for (const slot of this.slots.idle) this.#wakeBy(slot.expiresAtMs);
     this.#wakeForIdleTime();
     this.#dialAsNeeded(nowMs);
   }
@@ -285,6 +287,7 @@ export class PoolCore<C extends PooledConn, L> {
    */
   configure(change: Partial<PoolLimits>, nowMs: MonotonicMs): void {
     this.#limits = { ...this.#limits, ...change };
+    this.#deriveLimits();
     this.waiters.setOrder(this.#limits.waiterOrder);
     if (this.#phase !== "open") return;
     while (this.slots.idle.size > this.maxIdle) this.#retireOldestIdle("idle-limit");
@@ -341,7 +344,7 @@ export class PoolCore<C extends PooledConn, L> {
     }
     this.slots.move(slot, "idle");
     slot.idleSinceMs = nowMs;
-    this.#wakeBy(expiresAtMs(slot, this.#limits));
+    this.#wakeBy(slot.expiresAtMs);
     this.#wakeForIdleTime();
   }
 
@@ -398,8 +401,9 @@ export class PoolCore<C extends PooledConn, L> {
    * under way counts for whoever will then be waiting.
    */
   #dialAsNeeded(nowMs: MonotonicMs): void {
-    if (this.#phase !== "open") return;
     const { slots } = this;
+    // The usual case where many wait, so it comes first. What makes room calls this again.
+    if (this.#phase !== "open" || slots.open >= this.#limits.maxOpenConns) return;
     const wanted = this.waiters.size + Math.max(0, this.minIdle - slots.idle.size);
     if (wanted <= slots.connecting.size) return;
     if (nowMs < this.backoff.untilMs) {
@@ -420,6 +424,17 @@ export class PoolCore<C extends PooledConn, L> {
     }
   }
 
+  /** What follows from the limits, and is needed at each acquire and release. */
+  #deriveLimits(): void {
+    const { maxOpenConns, maxIdleConns, minIdleConns } = this.#limits;
+    this.#maxIdle = Math.min(maxIdleConns, maxOpenConns);
+    this.#minIdle = Math.min(minIdleConns, this.#maxIdle);
+    const { idle, leased, checking } = this.slots;
+    for (const list of [idle, leased, checking]) {
+      for (const slot of list) slot.expiresAtMs = expiresAtMs(slot, this.#limits);
+    }
+  }
+
   // ---- What is due ----
 
   /**
@@ -428,14 +443,14 @@ export class PoolCore<C extends PooledConn, L> {
   #reasonToRetire(slot: Slot<C>, nowMs: MonotonicMs): RetireReason | undefined {
     if (slot.lost !== undefined) return "lost";
     if (this.#phase !== "open") return "draining";
-    if (nowMs >= expiresAtMs(slot, this.#limits)) return "lifetime";
+    if (nowMs >= slot.expiresAtMs) return "lifetime";
     const kept = this.slots.open - this.slots.closing.size;
     return kept > this.#limits.maxOpenConns ? "open-limit" : undefined;
   }
 
   #retireDueIdle(nowMs: MonotonicMs): void {
     for (const slot of this.slots.idle) {
-      if (nowMs >= expiresAtMs(slot, this.#limits)) this.#retire(slot, "lifetime");
+      if (nowMs >= slot.expiresAtMs) this.#retire(slot, "lifetime");
       else if (nowMs >= idleDueAtMs(slot, this.#limits) && this.slots.idle.size > this.minIdle) {
         this.#retire(slot, "idle-time");
       }

@@ -38,7 +38,7 @@ export class PoolLease<C extends PooledConn> implements Lease<C> {
   readonly #slot: Slot<C>;
   readonly #generation: number;
   readonly #conn: C;
-  #ended = false;
+  #ended: boolean;
 
   constructor(owner: LeaseOwner<C>, slot: Slot<C>) {
     assert(slot.conn !== undefined, "lease: a leased slot has a connection");
@@ -46,6 +46,7 @@ export class PoolLease<C extends PooledConn> implements Lease<C> {
     this.#slot = slot;
     this.#generation = slot.generation;
     this.#conn = slot.conn;
+    this.#ended = false;
   }
 
   get conn(): C {

@@ -342,8 +342,10 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
     if (this.#carryingOut) return;
     this.#carryingOut = true;
     try {
-      while (this.#core.hasEffects) {
-        for (const effect of this.#core.takeEffects()) this.#carryOut(effect);
+      for (;;) {
+        const effect = this.#core.takeEffect();
+        if (effect === undefined) break;
+        this.#carryOut(effect);
       }
     } finally {
       this.#carryingOut = false;

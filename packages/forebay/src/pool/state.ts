@@ -2,7 +2,7 @@
 // the legal moves of each, and the one function that makes them. Which list a slot is in is its
 // state: there is no second count to drift.
 
-import { assert } from "../base/assert.ts";
+import { assert, BugError } from "../base/assert.ts";
 import type { MonotonicMs } from "../base/clock.ts";
 import { type Linked, LinkedList } from "../base/linked-list.ts";
 import type { PooledConn } from "../driver/driver.ts";
@@ -51,14 +51,25 @@ export const RETIRE_REASONS: readonly RetireReason[] = [
   "draining",
 ];
 
-const SLOT_MOVES: Readonly<Record<SlotKind, readonly SlotKind[]>> = {
-  connecting: ["idle", "leased", "closing", "closed"],
-  idle: ["leased", "closing"],
-  leased: ["leased", "idle", "checking", "closing"],
-  checking: ["leased", "idle", "closing"],
-  closing: ["closed"],
-  closed: [],
-};
+/** The legal moves. A switch: it is asked twice for each lease, and a table by name costs more. */
+function mayMove(from: SlotKind, to: SlotKind): boolean {
+  switch (from) {
+    case "connecting":
+      return to === "idle" || to === "leased" || to === "closing" || to === "closed";
+    case "idle":
+      return to === "leased" || to === "closing";
+    case "leased":
+      return to === "leased" || to === "idle" || to === "checking" || to === "closing";
+    case "checking":
+      return to === "leased" || to === "idle" || to === "closing";
+    case "closing":
+      return to === "closed";
+    case "closed":
+      return false;
+    default:
+      return from satisfies never;
+  }
+}
 
 /** The pool's record of one physical connection. Written by the core alone. */
 export class Slot<C extends PooledConn> implements Linked<Slot<C>> {
@@ -72,6 +83,8 @@ export class Slot<C extends PooledConn> implements Linked<Slot<C>> {
   conn: C | undefined;
   /** When the dial ended. Valid with `conn`. */
   openedAtMs: MonotonicMs;
+  /** When it is too old, by the present limits; `Infinity` for never. Valid with `conn`. */
+  expiresAtMs: number;
   /** When it last became idle. Valid while idle. */
   idleSinceMs: MonotonicMs;
   /** When it was last granted. Valid while leased. */
@@ -89,6 +102,7 @@ export class Slot<C extends PooledConn> implements Linked<Slot<C>> {
     this.id = id;
     this.dialedAtMs = nowMs;
     this.openedAtMs = nowMs;
+    this.expiresAtMs = Infinity;
     this.idleSinceMs = nowMs;
     this.leasedAtMs = nowMs;
     this.jitterRatio = jitterRatio;
@@ -105,31 +119,48 @@ export class SlotLists<C extends PooledConn> {
   readonly leased: LinkedList<Slot<C>> = new LinkedList();
   readonly checking: LinkedList<Slot<C>> = new LinkedList();
   readonly closing: LinkedList<Slot<C>> = new LinkedList();
+  #open = 0;
 
   /** Slots that count against maxOpenConns: all but the closed. O(1). */
   get open(): number {
-    return (
-      this.connecting.size +
-      this.idle.size +
-      this.leased.size +
-      this.checking.size +
-      this.closing.size
-    );
+    return this.#open;
   }
 
   /** Takes a new slot into account. */
   add(slot: Slot<C>): void {
     assert(slot.kind === "connecting", "slot: a new one is connecting");
     this.connecting.append(slot);
+    this.#open += 1;
   }
 
   /** Moves a slot to another state. The only function that writes `slot.kind`. */
   move(slot: Slot<C>, to: SlotKind): void {
     const from = slot.kind;
-    assert(from !== "closed" && SLOT_MOVES[from].includes(to), `slot: ${from} to ${to}`);
-    this[from].remove(slot);
+    // Not an assert: its message would be put together at each move.
+    if (!mayMove(from, to)) throw new BugError(`slot: ${from} to ${to}`);
+    this.#listOf(from)?.remove(slot);
     slot.kind = to;
-    if (to !== "closed") this[to].append(slot);
+    if (to === "closed") this.#open -= 1;
+    else this.#listOf(to)?.append(slot);
+  }
+
+  #listOf(kind: SlotKind): LinkedList<Slot<C>> | undefined {
+    switch (kind) {
+      case "connecting":
+        return this.connecting;
+      case "idle":
+        return this.idle;
+      case "leased":
+        return this.leased;
+      case "checking":
+        return this.checking;
+      case "closing":
+        return this.closing;
+      case "closed":
+        return undefined;
+      default:
+        return kind satisfies never;
+    }
   }
 }
 
@@ -157,16 +188,16 @@ export class Waiter<L> implements Linked<Waiter<L>> {
   readonly deadlineAtMs: number;
   readonly resolve: Settle<L>["resolve"];
   readonly reject: Settle<L>["reject"];
-  kind: WaiterKind = "queued";
+  kind: WaiterKind;
   /**
    * Whether it waited for lack of a slot, which database/sql counts, or only for a dial, which it
    * does not.
    */
-  atLimit = false;
+  atLimit: boolean;
   /**
    * Its place in the unordered queue. Valid while queued, and only for the waiter order `random`.
    */
-  place = -1;
+  place: number;
 
   list: LinkedList<Waiter<L>> | undefined;
   previous: Waiter<L> | undefined;
@@ -182,6 +213,12 @@ export class Waiter<L> implements Linked<Waiter<L>> {
     this.deadlineAtMs = deadlineAtMs;
     this.resolve = resolve;
     this.reject = reject;
+    this.kind = "queued";
+    this.atLimit = false;
+    this.place = -1;
+    this.list = undefined;
+    this.previous = undefined;
+    this.next = undefined;
   }
 }
 
