@@ -101,15 +101,30 @@ const TICK_MS = 10;
  * of 10 ms for each process.
  */
 export async function readTreeCpuMs(pid: number): Promise<number | undefined> {
-  const parent = await readStat(pid);
-  if (parent === undefined) return undefined;
-  let ticks = parent.own + parent.ended;
+  let parent = await readStat(pid);
+  for (let tries = 1; parent !== undefined; tries++) {
+    const livingTicks = await readChildTicks(pid);
+    const again = await readStat(pid);
+    // A child that ended in between was counted nowhere, or twice.
+    if (again?.ended === parent.ended || tries === TREE_TRIES) {
+      return (parent.own + parent.ended + livingTicks) * TICK_MS;
+    }
+    parent = again;
+  }
+  return undefined;
+}
+
+/** Children end one by one, so that a few tries are enough. */
+const TREE_TRIES = 20;
+
+async function readChildTicks(pid: number): Promise<number> {
   const entries = await readdir("/proc").catch(() => []);
-  const children = entries.filter((name) => /^\d+$/.test(name)).map(Number);
-  for (const stat of await Promise.all(children.map(readStat))) {
+  const pids = entries.filter((name) => /^\d+$/.test(name)).map(Number);
+  let ticks = 0;
+  for (const stat of await Promise.all(pids.map(readStat))) {
     if (stat?.parentPid === pid) ticks += stat.own + stat.ended;
   }
-  return ticks * TICK_MS;
+  return ticks;
 }
 
 /** The parent of a process on this machine; undefined where /proc does not tell. */
