@@ -5,6 +5,7 @@ import { BugError } from "../../../packages/forebay/src/base/assert.ts";
 import type { MonotonicMs } from "../../../packages/forebay/src/base/clock.ts";
 import type { PooledConn } from "../../../packages/forebay/src/driver/driver.ts";
 import { Audit } from "../../../packages/forebay/src/pool/audit.ts";
+import { expiresAtMs } from "../../../packages/forebay/src/pool/expiry.ts";
 import { PoolCore } from "../../../packages/forebay/src/pool/core.ts";
 import { type PoolOptions, resolveOptions } from "../../../packages/forebay/src/pool/options.ts";
 import { Slot, Waiter } from "../../../packages/forebay/src/pool/state.ts";
@@ -39,6 +40,7 @@ class Patient {
     this.core.slots.add(slot);
     if (kind === "connecting") return slot;
     slot.conn = conn;
+    slot.expiresAtMs = expiresAtMs(slot, this.core.limits);
     this.core.slots.move(slot, kind);
     return slot;
   }

@@ -67,13 +67,9 @@ export class Audit<C extends PooledConn, L> {
     const dialBound = Math.max(limits.maxDialing, this.#dialingBefore);
     hold("I11", slots.connecting.size <= dialBound, "no more are dialed at once than may be");
     this.#dialingBefore = slots.connecting.size;
-    for (const slot of slots.idle) {
-      const dueAtMs = expiresAtMs(slot, limits);
-      hold(
-        "I12",
-        dueAtMs === expiresAtMs(slot, limits),
-        "a connection's age limit is its own, and fixed",
-      );
+    for (const slot of [...slots.idle, ...slots.leased, ...slots.checking]) {
+      const isItsOwn = slot.expiresAtMs === expiresAtMs(slot, limits);
+      hold("I12", isItsOwn, "a connection's age limit follows from the limits and its own jitter");
     }
     for (const slot of slots.idle) hold("I4", slot.lost === undefined, "no lost one is idle");
     hold("I4", slots.idle.size <= maxIdle, "no more are idle than may be");
