@@ -8,11 +8,9 @@ test("a queue gives what it was given, in order, through any growth and wrapping
       const queue = new Queue<number>();
       const expected: number[] = [];
       pushes.forEach((push, at) => {
-        if (push) {
-          queue.push(at);
-          expected.push(at);
-        } else expect(queue.shift()).toBe(expected.shift());
-        expect(queue.size).toBe(expected.length);
+        const wanted = push ? expected.push(at) : expected.shift();
+        if (push) queue.push(at);
+        expect(push ? queue.size : queue.shift()).toBe(wanted);
       });
       while (expected.length > 0) expect(queue.shift()).toBe(expected.shift());
       expect(queue.shift()).toBeUndefined();
