@@ -127,7 +127,7 @@ describe("a given server that cannot be used ends the run with status 2 and one 
 test("--dsn wins over DATABASE_URL", async () => {
   const args = ["lab", "run", "--dsn", "postgres://127.0.0.1:1/dsn"];
   const env = { DATABASE_URL: "postgres://127.0.0.1:1/env" };
-  expect((await forebay(args, { env })).stderr).toContain("from --dsn");
+  expect((await forebay(args, { env })).stderr).toContain("(from --dsn): ");
 });
 
 test("a given server is described without its password, and left running", async () => {

@@ -26,7 +26,7 @@ export async function openGiven(
     version = await serverVersion(connector, signal ?? new AbortController().signal);
   } catch (error) {
     signal?.throwIfAborted();
-    throw explainConnectFailure(error, `${connector.name}, from ${source},`);
+    throw explainConnectFailure(error, `${connector.name} (from ${source})`);
   }
   return {
     kind: "given",

@@ -189,9 +189,7 @@ async function runBursts(context: ScenarioContext, plan: LittlePlan): Promise<Bu
 export const littlesLaw: Scenario = {
   id: 1,
   title: "Sizing the pool by Little's law",
-  needs:
-    "a server with 33 free connections; on one that is not the lab's, fewer do, and nothing " +
-    "drives it into its limit",
+  needs: "33 free connections; on a server of yours fewer do",
   expectedMs: 75_000,
   expectedQuickMs: 25_000,
   run,

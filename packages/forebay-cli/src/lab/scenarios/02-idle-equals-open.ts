@@ -175,7 +175,7 @@ async function runNone(context: ScenarioContext, plan: IdlePlan): Promise<IdleTu
 export const idleEqualsOpen: Scenario = {
   id: 2,
   title: "As many idle connections as open ones",
-  needs: "a server with 37 free connections; twice that on one that is not the lab's",
+  needs: "37 free connections; on a server of yours twice that",
   expectedMs: 55_000,
   expectedQuickMs: 17_000,
   run,

@@ -261,7 +261,7 @@ async function probeMemory(
 export const batchInsert: Scenario = {
   id: 9,
   title: "Many rows at once instead of one by one",
-  needs: "a server with two free connections, and some megabytes of disk",
+  needs: "two free connections, some megabytes of disk",
   expectedMs: 45_000,
   expectedQuickMs: 14_000,
   run,
