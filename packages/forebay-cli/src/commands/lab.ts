@@ -3,6 +3,7 @@
 
 import { type Command } from "commander";
 import { CliError } from "../errors.ts";
+import { labClock, pause } from "../lab/clock.ts";
 import { labServerSettings, listScenarios, runLab, type LabReport } from "../lab/index.ts";
 import type { LabProgress } from "../lab/scenario.ts";
 import { printTable, writeHtml, writeJson } from "../report/index.ts";
@@ -81,6 +82,9 @@ function scenarioList(): string {
     .join("");
 }
 
+/** How long to wait for a server's own word on why a connection to it failed. */
+const LAST_WORDS_MS = 2000;
+
 /** Everything that can be wrong with the input is found before a server is looked for. */
 async function labRun(ids: readonly string[], options: RunOptions): Promise<0 | 1> {
   const chosen = scenarioIds(ids);
@@ -146,9 +150,14 @@ async function measure(
     server.lost.throwIfAborted();
     return report;
   } catch (error) {
-    signal.throwIfAborted();
-    server.lost.throwIfAborted();
-    throw explainServerFailure(error, server.description) ?? error;
+    const known = explainServerFailure(error, server.description);
+    // A server of ours that has ended says best why, and may say it a moment later.
+    const sooner = AbortSignal.any([signal, server.lost]);
+    sooner.throwIfAborted();
+    if (known !== undefined && server.kind === "embedded") {
+      await pause(labClock, LAST_WORDS_MS, sooner);
+    }
+    throw known ?? error;
   } finally {
     await server.stop();
   }
