@@ -64,7 +64,7 @@ test("the list has the scenarios by number, with what they need", () => {
   expect(listed.map(({ id }) => id)).toEqual([1, 2, 9]);
   for (const { title, needs, minutes } of listed) {
     expect(title).not.toBe("");
-    expect(needs).toContain("server");
+    expect(needs).toContain("free connections");
     expect(minutes).toBeGreaterThan(0);
   }
 });
