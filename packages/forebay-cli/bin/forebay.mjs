@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 // The command. It stands beside the compiled sources so that npm can link it before there are any.
 
-import "../dist/cli.js";
+await import("../dist/cli.js");
