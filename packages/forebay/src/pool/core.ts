@@ -149,6 +149,12 @@ export class PoolCore<C extends PooledConn, L> {
     return this.waiters.size - this.dialable < this.#limits.maxWaiters;
   }
 
+  /** Counts an acquire that is turned away because there is no room. */
+  refuse(): void {
+    assert(!this.hasRoomToWait, "core: who may queue is not refused");
+    this.counters.queueFullCount += 1;
+  }
+
   /** Queues an acquire that `acquireIdle` could not serve. There must be room. */
   enqueue(waiter: Waiter<L>, nowMs: MonotonicMs): void {
     assert(this.#phase === "open", "core: enqueue on an open pool");

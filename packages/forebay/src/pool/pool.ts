@@ -62,9 +62,24 @@ export function coreOf<C extends PooledConn>(pool: Pool<C>): PoolCore<C, Lease<C
  * called concurrently.
  *
  * @example
- * const pool = new Pool(connector, { maxOpenConns: 16 });
- * const lease = await pool.acquire({ signal });
- * try { await lease.conn.query("SELECT 1", []); } finally { lease.release(); }
+ * ```ts
+ * import { type Connector, Pool, type PooledConn } from "forebay/pool";
+ *
+ * interface Worker extends PooledConn {
+ *   run(task: string): Promise<string>;
+ * }
+ *
+ * async function runOnce(connector: Connector<Worker>, task: string): Promise<string> {
+ *   const pool = new Pool(connector, { maxOpenConns: 16 });
+ *   const lease = await pool.acquire({ signal: AbortSignal.timeout(1000) });
+ *   try {
+ *     return await lease.conn.run(task);
+ *   } finally {
+ *     lease.release();
+ *     await pool.close();
+ *   }
+ * }
+ * ```
  */
 export class Pool<C extends PooledConn> implements AsyncDisposable {
   static {
@@ -130,7 +145,7 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
    *
    * Rejects with `signal.reason` unchanged, or a `PoolError`: `POOL_TIMEOUT` after
    * acquireTimeoutMs, `POOL_QUEUE_FULL`, `POOL_CLOSED`, or `CONNECT_FAILED` where no connection can
-   * be had and trying again cannot help.
+   * be had and trying again cannot help. Throws `ARGUMENT_INVALID` where deadlineAtMs is NaN.
    */
   acquire(options?: AcquireOptions): Promise<Lease<C>> {
     if (Number.isNaN(options?.deadlineAtMs)) {
@@ -144,7 +159,7 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
     if (lease !== undefined) return Promise.resolve(lease);
     // Between the look at what is idle and the queueing nothing may happen: effects come after it.
     if (!this.#core.hasRoomToWait) {
-      this.#core.counters.queueFullCount += 1;
+      this.#core.refuse();
       const full = this.#error("POOL_QUEUE_FULL", 0);
       this.#settle();
       return Promise.reject(full);
