@@ -56,33 +56,24 @@ async function timeDials(context: CalibrationContext, dials: number): Promise<La
   return histogram;
 }
 
-async function timeQueries(
-  context: CalibrationContext,
-  pool: ArmPool,
-  requests: number,
-): Promise<LatencyHistogram> {
-  const { clock, signal, schema } = context;
-  const sql = POINT_SELECT.replace("%", schema);
-  const { response } = await runClosedLoad({
-    clock,
-    signal,
-    callers: 1,
-    requests,
-    durationMs: Infinity,
-    operate: async (index) => {
-      await pool.use((conn) => conn.query(sql, [(index % 1000) + 1], { signal }), signal);
-    },
-  });
-  return response;
+function timeQueries(context: CalibrationContext, pool: ArmPool, requests: number) {
+  const sql = POINT_SELECT.replace("%", context.schema);
+  return timeStatement(context, pool, requests, sql, (index) => [(index % 1000) + 1]);
 }
 
-async function timeCommits(
-  context: CalibrationContext,
+function timeCommits(context: CalibrationContext, pool: ArmPool, requests: number) {
+  const sql = `INSERT INTO ${context.schema}.calibration VALUES ($1, $2)`;
+  return timeStatement(context, pool, requests, sql, (index) => [1001 + index, index]);
+}
+
+/** One caller, one statement after the other. */
+async function timeStatement(
+  { clock, signal }: CalibrationContext,
   pool: ArmPool,
   requests: number,
+  sql: string,
+  argsOf: (index: number) => readonly unknown[],
 ): Promise<LatencyHistogram> {
-  const { clock, signal, schema } = context;
-  const sql = `INSERT INTO ${schema}.calibration VALUES ($1, $2)`;
   const { response } = await runClosedLoad({
     clock,
     signal,
@@ -90,7 +81,7 @@ async function timeCommits(
     requests,
     durationMs: Infinity,
     operate: async (index) => {
-      await pool.use((conn) => conn.query(sql, [1001 + index, index], { signal }), signal);
+      await pool.use((conn) => conn.query(sql, argsOf(index), { signal }), signal);
     },
   });
   return response;
