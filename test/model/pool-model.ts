@@ -121,9 +121,11 @@ export class PoolModel {
   lose(id: number): void {
     const conn = this.find(id);
     conn.lost = true;
-    if (conn.state !== "idle") return;
-    if (!conn.used) this.#noteFailure(id);
-    this.#closeIdle(id);
+    if (conn.state === "idle") {
+      if (!conn.used) this.#noteFailure(id);
+      this.#closeIdle(id);
+    }
+    this.dial();
   }
 
   gone(id: number): void {

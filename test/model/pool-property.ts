@@ -6,7 +6,7 @@ import type { MonotonicMs } from "../../packages/forebay/src/base/clock.ts";
 import type { PooledConn } from "../../packages/forebay/src/driver/driver.ts";
 import { Audit } from "../../packages/forebay/src/pool/audit.ts";
 import { PoolCore } from "../../packages/forebay/src/pool/core.ts";
-import { resolveOptions } from "../../packages/forebay/src/pool/options.ts";
+import { resolveOptions } from "../../packages/forebay/src/pool/option-checks.ts";
 import { type Slot, type SlotKind, Waiter } from "../../packages/forebay/src/pool/state.ts";
 import { type ModelConn, type ModelLog, PoolModel } from "./pool-model.ts";
 
@@ -42,13 +42,19 @@ class Real {
   }
 
   acquire(id: number, nowMs: MonotonicMs): void {
-    const slot = this.core.acquireIdle(nowMs);
+    const slot = this.core.acquireIdle(this.core.lanes.main, nowMs);
     if (slot !== undefined) {
       this.log.push(`grant ${id} on ${slot.id}`);
       return;
     }
     const ignore = () => undefined;
-    const waiter = new Waiter<number>(nowMs, nowMs + TIMEOUT_MS, ignore, ignore);
+    const waiter = new Waiter<number>(
+      this.core.lanes.main,
+      nowMs,
+      nowMs + TIMEOUT_MS,
+      ignore,
+      ignore,
+    );
     this.waiters.set(id, waiter);
     this.#ids.set(waiter, id);
     this.core.enqueue(waiter, nowMs);
@@ -179,9 +185,9 @@ function compare(model: PoolModel, real: Real): void {
     "idle, in order",
   );
   assert.deepEqual(real.log, model.log, "what became of acquires");
-  assert.equal(real.core.waiters.size, model.waiters.length, "waiting");
-  assert.equal(real.core.counters.waitCount, model.waitCount, "waitCount");
-  assert.equal(real.core.counters.waitDurationMs, model.waitDurationMs, "waitDurationMs");
+  assert.equal(real.core.lanes.size, model.waiters.length, "waiting");
+  assert.equal(real.core.totals().waitCount, model.waitCount, "waitCount");
+  assert.equal(real.core.totals().waitDurationMs, model.waitDurationMs, "waitDurationMs");
 }
 
 let acquireIdLast = 0;
@@ -200,6 +206,7 @@ const giveBack = (condition: "fit" | "bad" | "discarded" | "check") =>
     (model, conn) => {
       if (condition === "fit") model.offer(conn);
       else conn.state = condition === "check" ? "checking" : "closing";
+      model.dial();
     },
     (real, slot, nowMs) => real.core.release(slot, slot.generation, condition, nowMs),
   );
@@ -255,17 +262,21 @@ const lost = connEvent(
 const madeFit = connEvent(
   "made fit",
   ["checking"],
-  (model, conn) => model.offer(conn),
-  (real, slot, nowMs) => real.core.checked(slot, true, nowMs),
+  (model, conn) => {
+    model.offer(conn);
+    model.dial();
+  },
+  (real, slot, nowMs) => real.core.checked(slot, "fit", nowMs),
 );
 
 const notMadeFit = connEvent(
   "not made fit",
   ["checking"],
-  (_, conn) => {
+  (model, conn) => {
     conn.state = "closing";
+    model.dial();
   },
-  (real, slot, nowMs) => real.core.checked(slot, false, nowMs),
+  (real, slot, nowMs) => real.core.checked(slot, "reset-failed", nowMs),
 );
 
 const gone = connEvent(

@@ -13,6 +13,8 @@ export interface Faults {
   readonly resetSlow: number;
   readonly resetFails: number;
   readonly resetHangs: number;
+  readonly pingFails: number;
+  readonly pingHangs: number;
   readonly closeFails: number;
   readonly closeHangs: number;
 }
@@ -59,6 +61,9 @@ export function drawPlan(random: Random): Plan {
       waiterOrder: pick("fifo", "fifo", "random"),
       dialTimeoutMs: pick(10, 50),
       resetTimeoutMs: 15,
+      pingTimeoutMs: 12,
+      pingAfterIdleMs: pick(Infinity, Infinity, 5, 30),
+      keepaliveMs: pick(Infinity, Infinity, 8, 40),
       closeTimeoutMs: 40,
     },
     faults: {
@@ -68,6 +73,8 @@ export function drawPlan(random: Random): Plan {
       resetSlow: rate(0.6),
       resetFails: rate(0.3),
       resetHangs: rate(0.2),
+      pingFails: rate(0.3),
+      pingHangs: rate(0.2),
       closeFails: rate(0.3),
       closeHangs: leavesRemains ? rate(0.3) : 0,
     },
@@ -97,6 +104,9 @@ export function faultScript(plan: Plan, random: Random): FakeScript {
         if (!happens(faults.resetSlow)) return "ok";
         if (happens(faults.resetHangs)) return "never";
         return happens(faults.resetFails) ? fails(call) : later();
+      case "ping":
+        if (happens(faults.pingHangs)) return "never";
+        return happens(faults.pingFails) ? fails(call) : later();
       case "close":
         if (happens(faults.closeHangs)) return "never";
         return happens(faults.closeFails) ? fails(call) : later();

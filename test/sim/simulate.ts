@@ -6,7 +6,7 @@ import { getEventListeners } from "node:events";
 import { type Random, randomBelow, seededRandom } from "../../packages/forebay/src/base/random.ts";
 import { BugError } from "../../packages/forebay/src/base/assert.ts";
 import { Audit } from "../../packages/forebay/src/pool/audit.ts";
-import type { Lease } from "../../packages/forebay/src/pool/lease.ts";
+import type { Lease, PoolLease } from "../../packages/forebay/src/pool/lease.ts";
 import { coreOf, Pool } from "../../packages/forebay/src/pool/pool.ts";
 import { type FakeConn, FakeConnector } from "../../packages/forebay/src/testing/fake-connector.ts";
 import { VirtualClock } from "../../packages/forebay/src/testing/virtual-clock.ts";
@@ -52,7 +52,7 @@ class Simulation {
   readonly #clock = new VirtualClock();
   readonly #connector: FakeConnector;
   readonly #pool: Pool<FakeConn>;
-  readonly #audit: Audit<FakeConn, Lease<FakeConn>>;
+  readonly #audit: Audit<FakeConn, PoolLease<FakeConn>>;
   readonly #callers: Caller[] = [];
   #limitNow: number;
   #serverCountBefore = 0;
@@ -298,7 +298,7 @@ class Simulation {
       this.#hold(core.slots.open === serverCount, "the pool counts what the server counts");
     }
     this.#serverCountBefore = serverCount;
-    const { counters } = core;
+    const counters = core.totals();
     this.#hold(counters.timeoutCount === this.#counts.timedOut, "every timeout is counted");
     this.#hold(counters.abortCount === this.#counts.aborted, "every abort is counted");
     this.#hold(counters.queueFullCount === this.#counts.full, "every refusal is counted");

@@ -7,7 +7,8 @@ import type { PooledConn } from "../../../packages/forebay/src/driver/driver.ts"
 import { Audit } from "../../../packages/forebay/src/pool/audit.ts";
 import { expiresAtMs } from "../../../packages/forebay/src/pool/expiry.ts";
 import { PoolCore } from "../../../packages/forebay/src/pool/core.ts";
-import { type PoolOptions, resolveOptions } from "../../../packages/forebay/src/pool/options.ts";
+import { resolveOptions } from "../../../packages/forebay/src/pool/option-checks.ts";
+import type { PoolOptions } from "../../../packages/forebay/src/pool/options.ts";
 import { Slot, Waiter } from "../../../packages/forebay/src/pool/state.ts";
 
 const now = (ms: number) => ms as MonotonicMs;
@@ -28,7 +29,7 @@ class Patient {
     this.leased = this.slot("leased");
     this.idle = this.slot("idle");
     this.core.counters.dialCount = 2;
-    this.core.counters.acquireCount = 1;
+    this.core.lanes.main.counters.acquireCount = 1;
     this.core.tick(now(0));
     this.audit.check(now(0));
   }
@@ -36,26 +37,40 @@ class Patient {
   /** Puts another slot into the lists. */
   slot(kind: "connecting" | "idle" | "leased"): Slot<PooledConn> {
     this.#slotId += 1;
-    const slot = new Slot<PooledConn>(this.#slotId, now(0), 0);
+    const slot = new Slot<PooledConn>(this.#slotId, now(0), 0, 0);
     this.core.slots.add(slot);
     if (kind === "connecting") return slot;
     slot.conn = conn;
     slot.expiresAtMs = expiresAtMs(slot, this.core.limits);
     this.core.slots.move(slot, kind);
+    if (kind === "leased") this.use(slot);
     return slot;
+  }
+
+  /** Counts the slot as in use. */
+  use(slot: Slot<PooledConn>): void {
+    slot.lane = this.core.lanes.main;
+    slot.lane.inUse += 1;
   }
 
   /** Puts a waiter into the queue. */
   waiter(enqueuedAtMs: number, deadlineAtMs = Infinity): Waiter<string> {
     const ignore = () => undefined;
-    const waiter = new Waiter<string>(now(enqueuedAtMs), deadlineAtMs, ignore, ignore);
-    this.core.waiters.add(waiter);
+    const waiter = new Waiter<string>(
+      this.core.lanes.main,
+      now(enqueuedAtMs),
+      deadlineAtMs,
+      ignore,
+      ignore,
+    );
+    this.core.lanes.enqueue(waiter);
     return waiter;
   }
 
   /** Takes the idle connection out of the way, and fills the pool. */
   fill(): void {
     this.core.slots.move(this.idle, "leased");
+    this.use(this.idle);
   }
 
   /** Closes everything, as the core does it. */
@@ -105,7 +120,7 @@ const WOUNDS: readonly (readonly [string, string, PoolOptions, (patient: Patient
     "two slots have the same number",
     {},
     ({ core, idle }) => {
-      core.slots.add(new Slot<PooledConn>(idle.id, now(0), 0));
+      core.slots.add(new Slot<PooledConn>(idle.id, now(0), 0, 0));
     },
   ],
   [
@@ -129,7 +144,7 @@ const WOUNDS: readonly (readonly [string, string, PoolOptions, (patient: Patient
     "the count of those who wait is wrong",
     {},
     ({ core }) => {
-      Object.defineProperty(core.waiters, "size", { value: 1 });
+      Object.defineProperty(core.lanes, "size", { value: 1 });
     },
   ],
   [
@@ -162,8 +177,8 @@ const WOUNDS: readonly (readonly [string, string, PoolOptions, (patient: Patient
     { maxOpenConns: 2 },
     (patient) => {
       patient.fill();
-      patient.waiter(5);
       patient.waiter(4);
+      patient.waiter(5).arrival = 1;
     },
   ],
   [
@@ -217,7 +232,7 @@ const WOUNDS: readonly (readonly [string, string, PoolOptions, (patient: Patient
     "a counter goes back",
     {},
     ({ core }) => {
-      core.counters.acquireCount = 0;
+      core.lanes.main.counters.acquireCount = 0;
     },
   ],
   [
@@ -235,6 +250,47 @@ const WOUNDS: readonly (readonly [string, string, PoolOptions, (patient: Patient
     (patient) => {
       patient.slot("connecting");
       patient.slot("connecting");
+    },
+  ],
+  [
+    "I13",
+    "a bulkhead uses more than it may",
+    {},
+    ({ core, leased }) => {
+      const lane = core.lanes.add("few", { ...core.lanes.main.limits, maxInUse: 0 });
+      core.lanes.main.inUse -= 1;
+      leased.lane = lane;
+      lane.inUse += 1;
+    },
+  ],
+  [
+    "I13",
+    "the reserve of a bulkhead is used by others",
+    { maxOpenConns: 2 },
+    (patient) => {
+      const { core } = patient;
+      core.lanes.add("sure", { ...core.lanes.main.limits, reserved: 1 });
+      patient.audit.check(now(0));
+      patient.fill();
+    },
+  ],
+  [
+    "I14",
+    "somebody is served while the pool is suspended",
+    {},
+    ({ core, audit }) => {
+      core.suspend();
+      audit.check(now(0));
+      core.lanes.main.counters.acquireCount += 1;
+      core.suspend();
+    },
+  ],
+  [
+    "I15",
+    "the pool does not wake when an idle connection is too old",
+    { connMaxLifetimeMs: 1000 },
+    ({ core }) => {
+      Object.defineProperty(core, "wakeAtMs", { value: 2000 });
     },
   ],
   [
@@ -270,10 +326,12 @@ test("above a limit that was lowered, no more may be open or dialed than before"
 
 test("a waiter may wait while places are taken by what is being closed", () => {
   const patient = new Patient({ maxOpenConns: 2 });
-  patient.core.closeIdle();
+  patient.core.closeIdle(now(0));
   patient.core.release(patient.leased, 0, "discarded", now(0));
   const ignore = () => undefined;
-  patient.core.enqueue(new Waiter<string>(now(0), Infinity, ignore, ignore), now(0));
+  const { core } = patient;
+  const waiter = new Waiter<string>(core.lanes.main, now(0), Infinity, ignore, ignore);
+  core.enqueue(waiter, now(0));
   patient.audit.check(now(0));
   expect(patient.core.slots.closing.size).toBe(2);
 });

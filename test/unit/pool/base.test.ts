@@ -177,9 +177,10 @@ describe("the limit of time on a promise", () => {
 describe("the slots", () => {
   const MOVES: Readonly<Record<SlotKind, readonly SlotKind[]>> = {
     connecting: ["idle", "leased", "closing", "closed"],
-    idle: ["leased", "closing"],
+    idle: ["leased", "pinging", "closing"],
     leased: ["leased", "idle", "checking", "closing"],
     checking: ["leased", "idle", "closing"],
+    pinging: ["leased", "idle", "closing"],
     closing: ["closed"],
     closed: [],
   };
@@ -189,6 +190,7 @@ describe("the slots", () => {
     idle: ["idle"],
     leased: ["leased"],
     checking: ["leased", "checking"],
+    pinging: ["idle", "pinging"],
     closing: ["closing"],
     closed: ["closed"],
   };
@@ -198,7 +200,7 @@ describe("the slots", () => {
 
   function slotIn(kind: SlotKind): { lists: SlotLists<PooledConn>; slot: Slot<PooledConn> } {
     const lists = new SlotLists<PooledConn>();
-    const slot = new Slot<PooledConn>(1, now(0), 0);
+    const slot = new Slot<PooledConn>(1, now(0), 0, 0);
     lists.add(slot);
     for (const step of PATHS[kind]) lists.move(slot, step);
     return { lists, slot };
@@ -223,7 +225,7 @@ describe("the slots", () => {
 
   test("only a new slot may be added", () => {
     const lists = new SlotLists<PooledConn>();
-    const slot = new Slot<PooledConn>(1, now(0), 0);
+    const slot = new Slot<PooledConn>(1, now(0), 0, 0);
     lists.add(slot);
     lists.move(slot, "closed");
     expect(() => lists.add(slot)).toThrow(BugError);

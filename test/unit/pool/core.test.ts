@@ -6,7 +6,8 @@ import { BugError } from "../../../packages/forebay/src/base/assert.ts";
 import type { MonotonicMs } from "../../../packages/forebay/src/base/clock.ts";
 import type { PooledConn } from "../../../packages/forebay/src/driver/driver.ts";
 import { PoolCore } from "../../../packages/forebay/src/pool/core.ts";
-import { type PoolOptions, resolveOptions } from "../../../packages/forebay/src/pool/options.ts";
+import { resolveOptions } from "../../../packages/forebay/src/pool/option-checks.ts";
+import type { PoolOptions } from "../../../packages/forebay/src/pool/options.ts";
 import { type Slot, Waiter } from "../../../packages/forebay/src/pool/state.ts";
 
 type Core = PoolCore<PooledConn, string>;
@@ -25,8 +26,8 @@ function coreOf(options: PoolOptions = {}): Core {
   return core;
 }
 
-const waiter = (atMs = 0, deadlineAtMs = Infinity) =>
-  new Waiter<string>(now(atMs), deadlineAtMs, ignore, ignore);
+const waiter = (core: Core, atMs = 0, deadlineAtMs = Infinity) =>
+  new Waiter<string>(core.lanes.main, now(atMs), deadlineAtMs, ignore, ignore);
 
 /** The effects so far, by their kinds. */
 function effectsOf(core: Core) {
@@ -40,7 +41,7 @@ const kindsOf = (core: Core) => effectsOf(core).map(({ kind }) => kind);
 
 /** Queues one waiter, and gives the slot that is dialed for it. */
 function dial(core: Core): Slot<PooledConn> {
-  core.enqueue(waiter(), now(0));
+  core.enqueue(waiter(core), now(0));
   for (const effect of effectsOf(core)) if (effect.kind === "dial") return effect.slot;
   throw new Error("nothing was dialed");
 }
@@ -67,7 +68,7 @@ test("a dial that ends is a grant, and a release to who waits is another", () =>
   const slot = dial(core);
   core.dialed(slot, conn, now(5));
   expect(kindsOf(core)).toEqual(["grant"]);
-  const next = waiter(6);
+  const next = waiter(core, 6);
   core.enqueue(next, now(6));
   expect(kindsOf(core)).toEqual([]);
   core.release(slot, 1, "fit", now(7));
@@ -77,7 +78,7 @@ test("a dial that ends is a grant, and a release to who waits is another", () =>
 
 test("an early tick does no harm", () => {
   const { core } = leased();
-  const patient = waiter(0, 100);
+  const patient = waiter(core, 0, 100);
   core.enqueue(patient, now(0));
   core.tick(now(50));
   expect([patient.kind, core.wakeAtMs]).toEqual(["queued", 100]);
@@ -88,16 +89,16 @@ test("an early tick does no harm", () => {
 
 test("an abort of a settled waiter has no effect", () => {
   const { core, slot } = leased();
-  const late = waiter();
+  const late = waiter(core);
   core.enqueue(late, now(0));
   core.release(slot, 1, "fit", now(1));
   expect(core.abort(late, now(2))).toBe(false);
-  expect(core.counters.abortCount).toBe(0);
-  const early = waiter();
+  expect(core.totals().abortCount).toBe(0);
+  const early = waiter(core);
   core.enqueue(early, now(2));
   expect(core.abort(early, now(3))).toBe(true);
   expect(core.abort(early, now(3))).toBe(false);
-  expect(core.counters.abortCount).toBe(1);
+  expect(core.totals().abortCount).toBe(1);
 });
 
 test("a release of a slot that was closed by force has no effect", () => {
@@ -119,8 +120,8 @@ test("a check that ends after the slot was closed by force has no effect", () =>
   core.drain(now(2));
   core.closeByForce();
   effectsOf(core);
-  core.checked(slot, true, now(3));
-  core.checked(slot, false, now(3));
+  core.checked(slot, "fit", now(3));
+  core.checked(slot, "reset-failed", now(3));
   expect([slot.kind, core.hasEffects]).toEqual(["closing", false]);
 });
 
@@ -132,24 +133,17 @@ test("what only a bug of the shell could ask is refused", () => {
   expect(() => core.closed(slot, now(1))).toThrow("a connection is gone once");
   expect(() => core.closeByForce()).toThrow("force comes after draining");
   core.release(slot, 1, "fit", now(1));
-  expect(() => core.enqueue(waiter(), now(1))).toThrow("nobody waits while a connection is idle");
   core.drain(now(2));
   expect(() => core.drain(now(2))).toThrow("a pool is closed once");
-  expect(() => core.acquireIdle(now(2))).toThrow("acquire on an open pool");
-  expect(() => core.enqueue(waiter(), now(2))).toThrow("enqueue on an open pool");
+  expect(() => core.acquireIdle(core.lanes.main, now(2))).toThrow("acquire on an open pool");
+  expect(() => core.enqueue(waiter(core), now(2))).toThrow("enqueue on an open pool");
 });
 
 test("a waiter beyond maxWaiters is refused, should the shell not have asked", () => {
   const { core } = leased({ maxWaiters: 1 });
-  core.enqueue(waiter(), now(0));
-  expect(core.hasRoomToWait).toBe(false);
-  expect(() => core.enqueue(waiter(), now(0))).toThrow("the queue has room");
-});
-
-test("a condition that the core does not know leaves the lease as it is", () => {
-  const { core, slot } = leased();
-  core.release(slot, 1, "unknown" as "fit", now(1));
-  expect([slot.kind, core.hasEffects]).toEqual(["leased", false]);
+  core.enqueue(waiter(core), now(0));
+  expect(core.hasRoomToWait(core.lanes.main)).toBe(false);
+  expect(() => core.enqueue(waiter(core), now(0))).toThrow("the queue has room");
 });
 
 test("while draining, a failed dial is neither counted nor paused for", () => {

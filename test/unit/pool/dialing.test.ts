@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { PooledConn } from "../../../packages/forebay/src/driver/driver.ts";
 import { Dialer } from "../../../packages/forebay/src/pool/dialer.ts";
-import { resolveOptions } from "../../../packages/forebay/src/pool/options.ts";
+import { resolveOptions } from "../../../packages/forebay/src/pool/option-checks.ts";
 import { Slot } from "../../../packages/forebay/src/pool/state.ts";
 import { FakeConnector } from "../../../packages/forebay/src/testing/fake-connector.ts";
 import { VirtualClock } from "../../../packages/forebay/src/testing/virtual-clock.ts";
@@ -345,7 +345,7 @@ test("an abort of a dial that has ended has no effect", () => {
   const { settings } = resolveOptions({ clock }, "fake");
   const events = { dialed: ignore, failed: ignore, lost: ignore };
   const dialer = new Dialer(new FakeConnector(clock), settings, events);
-  dialer.abort(new Slot(1, clock.nowMs(), 0), new Error("too late"));
+  dialer.abort(new Slot(1, clock.nowMs(), 0, 0), new Error("too late"));
   expect(clock.pendingTimerCount).toBe(0);
 });
 

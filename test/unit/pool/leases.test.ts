@@ -82,6 +82,8 @@ test("a discard for a reason reports it; one without reports nothing", async () 
 });
 
 test("a lease of a slot without a connection is a bug", () => {
-  const slot = new Slot(1, 0 as MonotonicMs, 0);
-  expect(() => new PoolLease({ giveBack: ignore, discard: ignore }, slot)).toThrow(BugError);
+  const slot = new Slot(1, 0 as MonotonicMs, 0, 0);
+  expect(() => new PoolLease({ giveBack: ignore, discard: ignore, refuse: ignore }, slot)).toThrow(
+    BugError,
+  );
 });

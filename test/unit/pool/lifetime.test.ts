@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { MonotonicMs } from "../../../packages/forebay/src/base/clock.ts";
 import type { Random } from "../../../packages/forebay/src/base/random.ts";
 import { expiresAtMs, idleDueAtMs } from "../../../packages/forebay/src/pool/expiry.ts";
-import { resolveOptions } from "../../../packages/forebay/src/pool/options.ts";
+import { resolveOptions } from "../../../packages/forebay/src/pool/option-checks.ts";
 import { Slot } from "../../../packages/forebay/src/pool/state.ts";
 import { poolBench } from "../../support/pool.ts";
 import { closedBy, fill, take, takeOne, watch } from "./steps.ts";
@@ -142,7 +142,7 @@ test("without a lifetime a connection never expires", async () => {
 });
 
 test("expiry is reckoned from the slot and the limits alone", () => {
-  const slot = new Slot(1, 50 as MonotonicMs, 0.5);
+  const slot = new Slot(1, 50 as MonotonicMs, 0.5, 0);
   slot.openedAtMs = 100 as MonotonicMs;
   slot.idleSinceMs = 400 as MonotonicMs;
   const { limits } = resolveOptions({ connMaxLifetimeMs: 1000, connMaxIdleTimeMs: 30 }, "fake");

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../packages/forebay/src/base/clock.ts";
 import { systemRandom } from "../../../packages/forebay/src/base/random.ts";
-import { type PoolOptions, resolveOptions } from "../../../packages/forebay/src/pool/options.ts";
+import { resolveOptions } from "../../../packages/forebay/src/pool/option-checks.ts";
+import type { PoolOptions } from "../../../packages/forebay/src/pool/options.ts";
 import { coreOf, Pool } from "../../../packages/forebay/src/pool/pool.ts";
 import { FakeConnector } from "../../../packages/forebay/src/testing/fake-connector.ts";
 import { VirtualClock } from "../../../packages/forebay/src/testing/virtual-clock.ts";
@@ -18,15 +19,26 @@ const WANTS: Readonly<Record<string, string>> = {
   maxIdleConns: "a whole number from 0 (0 keeps none), or Infinity",
   minIdleConns: FROM_0,
   connMaxLifetimeMs: DURATION,
+  lifetimeJitterRatio: "a number from 0 to 1",
   connMaxIdleTimeMs: DURATION,
   acquireTimeoutMs: DURATION,
   maxWaiters: "a whole number from 0, or Infinity for no limit",
   maxDialing: FROM_1,
   idleOrder: '"lifo" or "fifo"',
   waiterOrder: '"fifo" or "random"',
+  pingAfterIdleMs: DURATION,
+  keepaliveMs: DURATION,
+  dialErrors: '"wait" or "reject"',
   dialTimeoutMs: DURATION,
   resetTimeoutMs: DURATION,
   closeTimeoutMs: DURATION,
+  pingTimeoutMs: DURATION,
+  hookTimeoutMs: DURATION,
+  shedding: "{ targetMs, intervalMs }, both numbers of milliseconds above 0",
+  leakAfterMs: DURATION,
+  slowAcquireMs: DURATION,
+  nestedAcquire: '"allow" or "warn" or "reject"',
+  preset: '"default" or "go"',
 };
 
 const NONSENSE: readonly (readonly [unknown, string])[] = [
@@ -122,7 +134,7 @@ test("an option that does not exist is refused, and those that do are listed", (
   expect(make({ max: 5 })).toThrow(
     invalid(
       `no pool option is called max. Known: ${Object.keys(WANTS).join(", ")}, ` +
-        "name, onBackgroundError, clock, random",
+        "hooks, name, onBackgroundError, onWarning, clock, random",
     ),
   );
   expect(make({ toString: 5 })).toThrow("no pool option is called toString");
@@ -152,13 +164,25 @@ test("the defaults are those that are documented", () => {
     maxDialing: 4,
     idleOrder: "lifo",
     waiterOrder: "fifo",
+    lifetimeJitterRatio: 0.1,
+    pingAfterIdleMs: 30_000,
+    keepaliveMs: Infinity,
+    dialErrors: "wait",
   });
   expect(settings).toEqual({
     name: "fake",
     dialTimeoutMs: 15_000,
     resetTimeoutMs: 5000,
     closeTimeoutMs: 15_000,
+    pingTimeoutMs: 2000,
+    hookTimeoutMs: 5000,
+    hooks: {},
+    shedding: undefined,
+    leakAfterMs: Infinity,
+    slowAcquireMs: Infinity,
+    nestedAcquire: "allow",
     onBackgroundError: expect.any(Function),
+    onWarning: expect.any(Function),
     clock: systemClock,
     random: systemRandom,
   });

@@ -20,13 +20,17 @@ test("a fresh pool has nothing to tell but its limit and its name", () => {
       leased: 0,
       dialing: 0,
       checking: 0,
+      pinging: 0,
       closing: 0,
+      isSuspended: false,
       acquireCount: 0,
       dialCount: 0,
       dialErrorCount: 0,
       timeoutCount: 0,
       abortCount: 0,
       queueFullCount: 0,
+      shedCount: 0,
+      pingCount: 0,
       closedBy: Object.fromEntries(RETIRE_REASONS.map((reason) => [reason, 0])),
     },
   });
@@ -188,6 +192,26 @@ const WAYS: Readonly<Record<RetireReason, () => Promise<PoolBench>>> = {
   bad: async () => {
     const bench = poolBench({}, script({ isValid: () => ({ fail: "invalid" }) }));
     await fill(bench, 1);
+    return bench;
+  },
+  "ping-failed": async () => {
+    const bench = poolBench({ pingAfterIdleMs: 10 }, script({ ping: () => ({ fail: "no" }) }));
+    await fill(bench, 1);
+    await bench.advance(10);
+    watch(bench.pool.acquire());
+    await bench.advance(0);
+    return bench;
+  },
+  refused: async () => {
+    const bench = poolBench({ hooks: { afterRelease: () => false } });
+    await fill(bench, 1);
+    return bench;
+  },
+  reset: async () => {
+    const bench = poolBench();
+    await fill(bench, 1);
+    bench.pool.reset();
+    await bench.advance(0);
     return bench;
   },
   "reset-failed": async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { MonotonicMs } from "../../../packages/forebay/src/base/clock.ts";
 import { type Random, seededRandom } from "../../../packages/forebay/src/base/random.ts";
+import { Lanes } from "../../../packages/forebay/src/pool/lanes.ts";
 import { Waiter } from "../../../packages/forebay/src/pool/state.ts";
 import { type WaiterOrder, Waiters } from "../../../packages/forebay/src/pool/waiters.ts";
 import { poolBench } from "../../support/pool.ts";
@@ -120,8 +121,9 @@ test("a queue that is served while others leave keeps its order", async () => {
 
 describe.each(["fifo", "random"] as const)("the queue in order %s", (order) => {
   const ignore = () => undefined;
+  const lane = new Lanes<string>(order, 1).main;
   const waiter = (enqueuedAtMs: number, deadlineAtMs: number): Waiter<string> =>
-    new Waiter<string>(enqueuedAtMs as MonotonicMs, deadlineAtMs, ignore, ignore);
+    new Waiter<string>(lane, enqueuedAtMs as MonotonicMs, deadlineAtMs, ignore, ignore);
   const now = (ms: number) => ms as MonotonicMs;
 
   test("gives each waiter once, and then none", () => {

@@ -9,6 +9,8 @@ export type OperatingErrorCode =
   | "POOL_TIMEOUT"
   | "POOL_CLOSED"
   | "POOL_QUEUE_FULL"
+  | "POOL_OVERLOADED"
+  | "POOL_NESTED_ACQUIRE"
   | "CONNECT_FAILED"
   | "CONNECT_TIMEOUT"
   | "DRIVER_TIMEOUT"

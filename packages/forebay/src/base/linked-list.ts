@@ -46,6 +46,24 @@ export class LinkedList<T extends Linked<T>> {
     this.#size += 1;
   }
 
+  /** Adds an item before another of this list; at the tail where there is none. O(1). */
+  insertBefore(item: T, before: T | undefined): void {
+    if (before === undefined) {
+      this.append(item);
+      return;
+    }
+    assert(item.list === undefined, "list: an item is in one list at a time");
+    assert(before.list === this, "list: an item is put before one of the same list");
+    const { previous } = before;
+    item.list = this;
+    item.previous = previous;
+    item.next = before;
+    if (previous === undefined) this.#head = item;
+    else previous.next = item;
+    before.previous = item;
+    this.#size += 1;
+  }
+
   /** Takes an item out of the list that it must be in. O(1). */
   remove(item: T): void {
     assert(item.list === this, "list: an item is removed from the list that it is in");

@@ -121,6 +121,12 @@ export interface PooledConn {
    * connection. (`driver.SessionResetter`.)
    */
   resetSession?(): Promise<void> | undefined;
+  /**
+   * Proves that the other side answers; rejects when it does not. The pool bounds it in time,
+   * aborts the signal then, and closes the connection. (`driver.Pinger`.) @defaultValue that a
+   * connection can be had counts as proof
+   */
+  ping?(options?: OperationOptions): Promise<void>;
 }
 
 /** One connection to a database. */
@@ -144,8 +150,6 @@ export interface DriverConn extends PooledConn {
   commit(options?: OperationOptions): Promise<void>;
   /** Rolls back. */
   rollback(options?: OperationOptions): Promise<void>;
-  /** Proves that the server answers. @defaultValue that a connection can be had counts as proof */
-  ping?(options?: OperationOptions): Promise<void>;
 }
 
 /** What a connector is told when it is to make a connection. */
@@ -155,6 +159,12 @@ export interface ConnectOptions {
    * reject, and leave nothing open.
    */
   readonly signal: AbortSignal;
+  /**
+   * What the pool's `beforeConnect` hook gave: settings for this one connection, such as a password
+   * that is valid for minutes only. A connector says which it takes, and rejects what it does not
+   * know. @defaultValue `undefined`
+   */
+  readonly settings?: unknown;
   /**
    * To be called, at most once, as soon as the connection is known to be lost (closed by the
    * server, a fatal message, a socket error) and `close` was not called: also while it is idle, for

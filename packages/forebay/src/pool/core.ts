@@ -4,55 +4,39 @@
 // out after the call has returned. Callers: pool.ts and tests.
 
 import { assert } from "../base/assert.ts";
-import { Queue } from "../base/queue.ts";
 import type { MonotonicMs } from "../base/clock.ts";
+import { Queue } from "../base/queue.ts";
 import type { Random } from "../base/random.ts";
 import type { PooledConn } from "../driver/driver.ts";
 import { DialBackoff } from "./backoff.ts";
+import { Codel, type SheddingOptions } from "./codel.ts";
 import type { Effect, RejectReason } from "./effects.ts";
-import { expiresAtMs, idleDueAtMs } from "./expiry.ts";
+import { expiresAtMs } from "./expiry.ts";
+import { PoolFacts } from "./facts.ts";
+import type { BulkheadLimits, Lane } from "./lanes.ts";
 import type { PoolLimits } from "./options.ts";
-import { type PoolPhase, type RetireReason, Slot, SlotLists, type Waiter } from "./state.ts";
-import { PoolCounters, type PoolStats } from "./stats.ts";
-import { Waiters } from "./waiters.ts";
+import { type RetireReason, Slot, type Waiter } from "./state.ts";
 
 /**
  * How a connection came back: ready for the next user, of no use, or with a session still to be
  * made fit.
  */
-export type ReturnCondition = "fit" | "bad" | "discarded" | "check";
+export type ReturnCondition = "fit" | "bad" | "refused" | "discarded" | "check";
 
 /**
  * The pool's state machine. `L` is what the shell hands to a waiter; the core never looks at it.
  */
-export class PoolCore<C extends PooledConn, L> {
-  readonly slots: SlotLists<C> = new SlotLists();
-  readonly waiters: Waiters<L>;
-  readonly counters: PoolCounters = new PoolCounters();
-  readonly backoff: DialBackoff;
+export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   readonly #random: Random;
-  #limits: PoolLimits;
-  #phase: PoolPhase = "open";
+  readonly #codel: Codel | undefined;
   readonly #effects: Queue<Effect<C, L>> = new Queue();
   #wakeAtMs = Infinity;
   #slotIdLast = 0;
-  #maxIdle = 0;
-  #minIdle = 0;
 
-  constructor(limits: PoolLimits, random: Random) {
-    this.#limits = limits;
-    this.#deriveLimits();
+  constructor(limits: PoolLimits, random: Random, shedding?: SheddingOptions) {
+    super(limits, new DialBackoff(random));
     this.#random = random;
-    this.waiters = new Waiters(limits.waiterOrder);
-    this.backoff = new DialBackoff(random);
-  }
-
-  get limits(): PoolLimits {
-    return this.#limits;
-  }
-
-  get phase(): PoolPhase {
-    return this.#phase;
+    this.#codel = shedding === undefined ? undefined : new Codel(shedding);
   }
 
   /** When `tick` must be called, at the latest; `Infinity` for never. */
@@ -69,56 +53,6 @@ export class PoolCore<C extends PooledConn, L> {
     return this.#effects.shift();
   }
 
-  /** maxIdleConns as far as maxOpenConns lets it. */
-  get maxIdle(): number {
-    return this.#maxIdle;
-  }
-
-  /** minIdleConns as far as the other limits let it. */
-  get minIdle(): number {
-    return this.#minIdle;
-  }
-
-  /**
-   * How many waiters can have a connection opened for them: those being opened, and those that may
-   * be. A waiter beyond that waits for one to come back.
-   */
-  get dialable(): number {
-    return this.slots.connecting.size + Math.max(0, this.#limits.maxOpenConns - this.slots.open);
-  }
-
-  /** A snapshot, in constant time whatever the number of connections and waiters. */
-  stats(name: string): PoolStats {
-    const { slots, counters } = this;
-    const openConnections = slots.open;
-    return {
-      maxOpenConnections: this.#limits.maxOpenConns,
-      openConnections,
-      inUse: openConnections - slots.idle.size,
-      idle: slots.idle.size,
-      waitCount: counters.waitCount,
-      waitDurationMs: counters.waitDurationMs,
-      maxIdleClosed: counters.retired["idle-limit"],
-      maxIdleTimeClosed: counters.retired["idle-time"],
-      maxLifetimeClosed: counters.retired.lifetime,
-      pool: {
-        name,
-        waiting: this.waiters.size,
-        leased: slots.leased.size,
-        dialing: slots.connecting.size,
-        checking: slots.checking.size,
-        closing: slots.closing.size,
-        acquireCount: counters.acquireCount,
-        dialCount: counters.dialCount,
-        dialErrorCount: counters.dialErrorCount,
-        timeoutCount: counters.timeoutCount,
-        abortCount: counters.abortCount,
-        queueFullCount: counters.queueFullCount,
-        closedBy: { ...counters.retired },
-      },
-    };
-  }
-
   // ---- Events from callers ----
 
   /** Start-up: fills to minIdleConns. */
@@ -126,55 +60,48 @@ export class PoolCore<C extends PooledConn, L> {
     this.#dialAsNeeded(nowMs);
   }
 
-  /** Leases an idle connection at once; `undefined` when there is none. The pool must be open. */
-  acquireIdle(nowMs: MonotonicMs): Slot<C> | undefined {
-    assert(this.#phase === "open", "core: acquire on an open pool");
-    for (;;) {
-      const idle = this.slots.idle;
-      const slot = this.#limits.idleOrder === "lifo" ? idle.tail : idle.head;
-      if (slot === undefined) return undefined;
-      const reason = this.#reasonToRetire(slot, nowMs);
-      if (reason !== undefined) {
-        this.#retire(slot, reason);
-        continue;
-      }
-      this.#lease(slot, nowMs);
-      if (this.minIdle > 0) this.#dialAsNeeded(nowMs);
-      return slot;
-    }
-  }
-
-  /** Whether one more waiter may queue. */
-  get hasRoomToWait(): boolean {
-    return this.waiters.size - this.dialable < this.#limits.maxWaiters;
+  /**
+   * Leases an idle connection at once; `undefined` where there is none, or none that this queue may
+   * have, or it must be pinged first, or somebody waits for one already. The pool must be open.
+   */
+  acquireIdle(lane: Lane<L>, nowMs: MonotonicMs): Slot<C> | undefined {
+    assert(this.phase === "open", "core: acquire on an open pool");
+    if (!this.lanes.admits(lane)) return undefined;
+    if (this.lanes.size > 0 && this.lanes.demand > 0) return undefined;
+    const slot = this.#fittestIdle(nowMs);
+    if (slot === undefined || this.needsPing(slot, nowMs)) return undefined;
+    this.#codel?.isDue(0, nowMs);
+    this.#lease(slot, lane, nowMs);
+    if (this.minIdle > 0) this.#dialAsNeeded(nowMs);
+    return slot;
   }
 
   /** Counts an acquire that is turned away because there is no room. */
-  refuse(): void {
-    assert(!this.hasRoomToWait, "core: who may queue is not refused");
-    this.counters.queueFullCount += 1;
+  refuse(lane: Lane<L>): void {
+    assert(!this.hasRoomToWait(lane), "core: who may queue is not refused");
+    lane.counters.queueFullCount += 1;
   }
 
   /** Queues an acquire that `acquireIdle` could not serve. There must be room. */
   enqueue(waiter: Waiter<L>, nowMs: MonotonicMs): void {
-    assert(this.#phase === "open", "core: enqueue on an open pool");
-    assert(this.slots.idle.size === 0, "core: nobody waits while a connection is idle");
-    const { dialable } = this;
-    const waiting = this.waiters.size;
-    assert(waiting - dialable < this.#limits.maxWaiters, "core: the queue has room");
-    waiter.atLimit = waiting >= dialable;
-    if (waiter.atLimit) this.counters.waitCount += 1;
-    this.waiters.add(waiter);
+    assert(this.phase === "open", "core: enqueue on an open pool");
+    assert(this.hasRoomToWait(waiter.lane), "core: the queue has room");
+    const before = this.lanes.demand;
+    this.lanes.enqueue(waiter);
+    const after = this.lanes.demand;
+    waiter.atLimit = after === before || after > this.supply;
+    if (waiter.atLimit) waiter.lane.counters.waitCount += 1;
     this.#wakeBy(waiter.deadlineAtMs);
+    this.#serve(nowMs);
     this.#dialAsNeeded(nowMs);
   }
 
   /** The waiter's signal was aborted. False, and no effect, when the waiter was settled already. */
   abort(waiter: Waiter<L>, nowMs: MonotonicMs): boolean {
     if (waiter.kind !== "queued") return false;
-    this.waiters.remove(waiter);
+    this.lanes.remove(waiter);
     waiter.kind = "aborted";
-    this.counters.abortCount += 1;
+    waiter.lane.counters.abortCount += 1;
     this.#endWait(waiter, nowMs);
     return true;
   }
@@ -189,22 +116,12 @@ export class PoolCore<C extends PooledConn, L> {
       "core: a lease is released before the slot's next grant",
     );
     if (slot.kind !== "leased") return;
-    switch (condition) {
-      case "fit":
-        this.#offer(slot, nowMs);
-        return;
-      case "bad":
-        this.#retire(slot, slot.lost !== undefined ? "lost" : "bad");
-        return;
-      case "discarded":
-        this.#retire(slot, slot.lost !== undefined ? "lost" : "discarded");
-        return;
-      case "check":
-        this.slots.move(slot, "checking");
-        return;
-      default:
-        condition satisfies never;
-    }
+    this.#endUse(slot);
+    this.holdTimes.record(nowMs - slot.leasedAtMs);
+    if (condition === "fit") this.#offer(slot, nowMs);
+    else if (condition === "check") this.slots.move(slot, "checking");
+    else this.#retire(slot, slot.lost === undefined ? condition : "lost");
+    this.#follow(nowMs);
   }
 
   // ---- Events from the driver ----
@@ -217,8 +134,9 @@ export class PoolCore<C extends PooledConn, L> {
     assert(slot.kind === "connecting", "core: a dial ends once");
     slot.conn = conn;
     slot.openedAtMs = nowMs;
-    slot.expiresAtMs = expiresAtMs(slot, this.#limits);
+    slot.expiresAtMs = expiresAtMs(slot, this.limits);
     this.counters.dialCount += 1;
+    this.dialTimes.record(nowMs - slot.dialedAtMs);
     // A server that accepts a connection only to end it is no better than one that refuses.
     if (slot.lost !== undefined) this.#noteDialFailure(slot, slot.lost.reason, nowMs);
     else this.backoff.reset();
@@ -234,29 +152,49 @@ export class PoolCore<C extends PooledConn, L> {
   dialFailed(slot: Slot<C>, error: unknown, mayRetry: boolean, nowMs: MonotonicMs): void {
     assert(slot.kind === "connecting", "core: a dial ends once");
     this.slots.move(slot, "closed");
-    if (this.#phase === "open") this.#noteDialFailure(slot, error, nowMs);
-    const { connecting, leased, checking } = this.slots;
-    const mayYetServe = connecting.size + leased.size + checking.size > 0;
-    if (!mayRetry && !mayYetServe) this.#rejectAll("connect-failed", nowMs);
+    if (this.phase === "open") this.#noteDialFailure(slot, error, nowMs);
+    const { connecting, leased, checking, pinging } = this.slots;
+    const mayYetServe = connecting.size + leased.size + checking.size + pinging.size > 0;
+    if (!mayRetry && !mayYetServe) this.#rejectAll("connect-failed", error, nowMs);
     this.#dialAsNeeded(nowMs);
     this.#finishDraining();
   }
 
-  /** The session of a returned connection has been made fit, or could not be. */
-  checked(slot: Slot<C>, fit: boolean, nowMs: MonotonicMs): void {
+  /** The session of a returned connection has been made fit; or why it must be closed instead. */
+  checked(slot: Slot<C>, outcome: "fit" | "reset-failed" | "refused", nowMs: MonotonicMs): void {
     // It may have been closed by force while it was being checked.
     if (slot.kind !== "checking") return;
-    if (fit) this.#offer(slot, nowMs);
-    else this.#retire(slot, slot.lost !== undefined ? "lost" : "reset-failed");
+    if (outcome === "fit") this.#offer(slot, nowMs);
+    else this.#retire(slot, slot.lost === undefined ? outcome : "lost");
+    this.#follow(nowMs);
   }
 
-  /** The connection was lost, at any time in its life. */
+  /** A connection has answered a ping, or not; if not, the others are under suspicion. */
+  pinged(slot: Slot<C>, isAlive: boolean, nowMs: MonotonicMs): void {
+    // It may have been lost or closed meanwhile.
+    if (slot.kind !== "pinging") return;
+    if (isAlive) this.#offer(slot, nowMs);
+    else {
+      this.#retire(slot, "ping-failed");
+      this.suspect(nowMs);
+    }
+    this.#wakeBy(this.idleDueAtMs);
+    this.#follow(nowMs);
+  }
+
+  /**
+   * The connection was lost, at any time in its life. One that was in use shows that others may be
+   * dead too.
+   */
   lost(slot: Slot<C>, reason: unknown, nowMs: MonotonicMs): void {
     slot.lost = { reason };
-    if (slot.kind !== "idle") return;
-    // Lost before its first use, it is one more sign of a server that only seems to accept.
-    if (slot.generation === 0) this.#noteDialFailure(slot, reason, nowMs);
-    this.#retire(slot, "lost");
+    if (slot.kind === "leased") this.suspect(nowMs);
+    if (slot.kind === "idle" || slot.kind === "pinging") {
+      // Lost before its first use, it is one more sign of a server that only seems to accept.
+      if (slot.generation === 0) this.#noteDialFailure(slot, reason, nowMs);
+      this.#retire(slot, "lost");
+    }
+    this.#follow(nowMs);
   }
 
   /** The connection is gone, and its place is free. */
@@ -271,20 +209,25 @@ export class PoolCore<C extends PooledConn, L> {
   // ---- Events from the clock and the operator ----
 
   /**
-   * Does what is due: gives up waiters, retires idle connections, dials after a pause. Early calls
-   * do no harm.
+   * Does what is due: gives up waiters, retires and pings idle connections, dials after a pause.
+   * Early calls do no harm.
    */
   tick(nowMs: MonotonicMs): void {
-    for (const waiter of this.waiters.takeExpired(nowMs)) {
-      this.counters.timeoutCount += 1;
-      this.#reject(waiter, "timed-out", nowMs);
+    for (const waiter of this.lanes.takeExpired(nowMs)) {
+      waiter.lane.counters.timeoutCount += 1;
+      this.#reject(waiter, "timed-out", undefined, nowMs);
     }
-    this.#retireDueIdle(nowMs);
+    for (const slot of this.slots.idle) {
+      const reason = this.reasonDueIdle(slot, nowMs);
+      if (reason !== undefined) this.#retire(slot, reason);
+    }
+    const quietest = this.quietestIdle();
+    if (quietest !== undefined && nowMs >= this.keepaliveDueAtMs(quietest)) this.#ping(quietest);
     this.#wakeAtMs = Infinity;
-    this.#wakeBy(this.waiters.nextDeadlineAtMs(nowMs));
+    this.#wakeBy(this.lanes.nextDeadlineAtMs(nowMs));
     for (const slot of this.slots.idle) this.#wakeBy(slot.expiresAtMs);
-    this.#wakeForIdleTime();
-    this.#dialAsNeeded(nowMs);
+    this.#wakeBy(this.idleDueAtMs);
+    this.#follow(nowMs);
   }
 
   /**
@@ -292,29 +235,80 @@ export class PoolCore<C extends PooledConn, L> {
    * who waits.
    */
   configure(change: Partial<PoolLimits>, nowMs: MonotonicMs): void {
-    this.#limits = { ...this.#limits, ...change };
-    this.#deriveLimits();
-    this.waiters.setOrder(this.#limits.waiterOrder);
-    if (this.#phase !== "open") return;
-    while (this.slots.idle.size > this.maxIdle) this.#retireOldestIdle("idle-limit");
-    const surplus = () => this.slots.open - this.slots.closing.size - this.#limits.maxOpenConns;
-    while (surplus() > 0 && this.slots.idle.size > 0) this.#retireOldestIdle("open-limit");
+    this.limits = { ...this.limits, ...change };
+    this.deriveLimits();
+    this.lanes.setOrder(this.limits.waiterOrder);
+    if (this.phase !== "open") return;
+    const { idle, pinging, closing } = this.slots;
+    while (idle.size > 0 && idle.size + pinging.size > this.maxIdle) {
+      this.#retireOldestIdle("idle-limit");
+    }
+    const surplus = () => this.slots.open - closing.size - this.limits.maxOpenConns;
+    while (surplus() > 0 && idle.size > 0) this.#retireOldestIdle("open-limit");
     this.tick(nowMs);
   }
 
+  /** Adds a bulkhead, or changes its limits. */
+  setBulkhead(name: string, limits: BulkheadLimits, nowMs: MonotonicMs): Lane<L> {
+    const lane = this.lanes.find(name) ?? this.lanes.add(name, limits);
+    lane.limits = limits;
+    this.#follow(nowMs);
+    return lane;
+  }
+
+  /** Serves nobody until `resume`; who comes meanwhile waits. No effect on what is out. */
+  suspend(): void {
+    this.isSuspended = true;
+    this.deriveLimits();
+  }
+
+  /** Serves again, first of all those who wait. */
+  resume(nowMs: MonotonicMs): void {
+    this.isSuspended = false;
+    this.deriveLimits();
+    this.#follow(nowMs);
+  }
+
+  /** Opens connections until there are as many, whoever needs them; 0 to stop that. */
+  warmTo(count: number, nowMs: MonotonicMs): void {
+    this.warmTarget = count;
+    this.#dialAsNeeded(nowMs);
+  }
+
+  /**
+   * Every connection that was opened or dialed before is not used again: closed now where it is
+   * idle, else when it comes back or its dial ends.
+   */
+  reset(nowMs: MonotonicMs): void {
+    this.epoch += 1;
+    this.#retireAllIdle("reset");
+    this.#dialAsNeeded(nowMs);
+  }
+
   /** Closes every idle connection: others have proved dead, and these are suspect. */
-  closeIdle(): void {
-    while (this.slots.idle.size > 0) this.#retireOldestIdle("suspect");
+  closeIdle(nowMs: MonotonicMs): void {
+    this.#retireAllIdle("suspect");
+    this.#dialAsNeeded(nowMs);
+  }
+
+  /**
+   * Others have proved dead, or time has passed unseen: pings every idle connection that has not
+   * shown since then that it lives.
+   */
+  suspect(nowMs: MonotonicMs): void {
+    if (this.phase !== "open") return;
+    this.suspectAtMs = nowMs;
+    for (const slot of this.slots.idle) if (this.needsPing(slot, nowMs)) this.#ping(slot);
   }
 
   /**
    * Ends the pool's service: turns away who waits, closes what is idle, lets what is out come back.
    */
   drain(nowMs: MonotonicMs): void {
-    assert(this.#phase === "open", "core: a pool is closed once");
-    this.#phase = "draining";
-    this.#rejectAll("closed", nowMs);
-    while (this.slots.idle.size > 0) this.#retireOldestIdle("draining");
+    assert(this.phase === "open", "core: a pool is closed once");
+    this.phase = "draining";
+    this.#rejectAll("closed", undefined, nowMs);
+    this.#retireAllIdle("draining");
     for (const slot of this.slots.connecting) this.#effects.push({ kind: "abort-dial", slot });
     this.#wakeAtMs = Infinity;
     this.#finishDraining();
@@ -322,8 +316,11 @@ export class PoolCore<C extends PooledConn, L> {
 
   /** Closes also what is still out. The leases that are open end without effect. */
   closeByForce(): void {
-    assert(this.#phase !== "open", "core: force comes after draining");
-    for (const slot of this.slots.leased) this.#retire(slot, "draining");
+    assert(this.phase !== "open", "core: force comes after draining");
+    for (const slot of this.slots.leased) {
+      this.#endUse(slot);
+      this.#retire(slot, "draining");
+    }
     for (const slot of this.slots.checking) this.#retire(slot, "draining");
   }
 
@@ -331,38 +328,76 @@ export class PoolCore<C extends PooledConn, L> {
 
   /** A connection is free: to be retired, else for the waiter whose turn it is, else idle. */
   #offer(slot: Slot<C>, nowMs: MonotonicMs): void {
-    const reason = this.#reasonToRetire(slot, nowMs);
+    slot.aliveAtMs = nowMs;
+    const reason = this.reasonToRetire(slot, nowMs);
     if (reason !== undefined) {
       this.#retire(slot, reason);
       return;
     }
-    const waiter = this.waiters.takeNext(this.#random);
-    if (waiter !== undefined) {
-      waiter.kind = "granted";
-      this.#lease(slot, nowMs);
-      this.#endWait(waiter, nowMs);
-      this.#effects.push({ kind: "grant", waiter, slot });
-      return;
-    }
-    if (this.slots.idle.size >= this.maxIdle) {
+    if (this.#grantNext(slot, nowMs)) return;
+    const wasPinged = slot.kind === "pinging";
+    const idle = this.slots.idle.size + this.slots.pinging.size - (wasPinged ? 1 : 0);
+    if (idle >= this.maxIdle) {
       this.#retire(slot, "idle-limit");
       return;
     }
+    if (!wasPinged) slot.idleSinceMs = nowMs;
     this.slots.move(slot, "idle");
-    slot.idleSinceMs = nowMs;
     this.#wakeBy(slot.expiresAtMs);
-    this.#wakeForIdleTime();
+    this.#wakeBy(this.idleDueAtMs);
   }
 
-  #lease(slot: Slot<C>, nowMs: MonotonicMs): void {
+  /** Leases the connection to the waiter whose turn it is; false where there is none. */
+  #grantNext(slot: Slot<C>, nowMs: MonotonicMs): boolean {
+    const waiter = this.#nextWaiter(nowMs);
+    if (waiter === undefined) return false;
+    waiter.kind = "granted";
+    this.#lease(slot, waiter.lane, nowMs);
+    this.#endWait(waiter, nowMs);
+    this.waitTimes.record(nowMs - waiter.enqueuedAtMs);
+    this.#effects.push({ kind: "grant", waiter, slot });
+    return true;
+  }
+
+  /** Takes out the waiter whose turn it is, and turns away those before him who are to be shed. */
+  #nextWaiter(nowMs: MonotonicMs): Waiter<L> | undefined {
+    for (;;) {
+      const waiter = this.lanes.takeNext(this.#random);
+      if (waiter === undefined || this.#codel === undefined) return waiter;
+      const isDue = this.#codel.isDue(nowMs - waiter.enqueuedAtMs, nowMs);
+      // The last one may as well be served.
+      if (!isDue || this.lanes.size === 0) return waiter;
+      waiter.lane.counters.shedCount += 1;
+      this.#reject(waiter, "shed", undefined, nowMs);
+    }
+  }
+
+  #lease(slot: Slot<C>, lane: Lane<L>, nowMs: MonotonicMs): void {
     this.slots.move(slot, "leased");
     slot.generation += 1;
     slot.leasedAtMs = nowMs;
-    this.counters.acquireCount += 1;
+    slot.lane = lane;
+    lane.inUse += 1;
+    lane.counters.acquireCount += 1;
+  }
+
+  #endUse(slot: Slot<C>): void {
+    assert(slot.lane !== undefined, "core: a use has a queue that it counts against");
+    slot.lane.inUse -= 1;
+    slot.lane = undefined;
+  }
+
+  #ping(slot: Slot<C>): void {
+    assert(slot.conn !== undefined, "core: what is pinged is open");
+    this.slots.move(slot, "pinging");
+    this.counters.pingCount += 1;
+    this.#effects.push({ kind: "ping", slot, conn: slot.conn });
   }
 
   #retire(slot: Slot<C>, reason: RetireReason): void {
+    const wasPinging = slot.kind === "pinging";
     this.slots.move(slot, "closing");
+    if (wasPinging) this.#wakeBy(this.idleDueAtMs);
     this.counters.retired[reason] += 1;
     assert(slot.conn !== undefined, "core: what is closed was open");
     this.#effects.push({ kind: "close", slot, conn: slot.conn });
@@ -374,102 +409,89 @@ export class PoolCore<C extends PooledConn, L> {
     this.#retire(slot, reason);
   }
 
-  #reject(waiter: Waiter<L>, why: RejectReason, nowMs: MonotonicMs): void {
-    waiter.kind = why === "timed-out" ? "timed-out" : "rejected";
+  #retireAllIdle(reason: RetireReason): void {
+    for (const slot of this.slots.idle) this.#retire(slot, reason);
+    for (const slot of this.slots.pinging) this.#retire(slot, reason);
+  }
+
+  #reject(waiter: Waiter<L>, why: RejectReason, dialError: unknown, nowMs: MonotonicMs): void {
+    waiter.kind = why === "timed-out" || why === "shed" ? why : "rejected";
     this.#endWait(waiter, nowMs);
-    this.#effects.push({ kind: "reject", waiter, why });
+    this.#effects.push({ kind: "reject", waiter, why, dialError });
   }
 
-  #rejectAll(why: RejectReason, nowMs: MonotonicMs): void {
-    for (const waiter of this.waiters) {
-      this.waiters.remove(waiter);
-      this.#reject(waiter, why, nowMs);
-    }
-  }
-
-  #endWait(waiter: Waiter<L>, nowMs: MonotonicMs): void {
-    if (waiter.atLimit) this.counters.waitDurationMs += nowMs - waiter.enqueuedAtMs;
-  }
-
-  #noteDialFailure(slot: Slot<C>, error: unknown, nowMs: MonotonicMs): void {
-    this.counters.dialErrorCount += 1;
-    this.backoff.noteFailure(slot.dialedAtMs, error, nowMs);
-  }
-
-  #finishDraining(): void {
-    if (this.#phase !== "draining" || this.slots.open > 0) return;
-    this.#phase = "closed";
-    this.#effects.push({ kind: "drained" });
-  }
-
-  /**
-   * Dials what is wanted and allowed: one for each waiter, and up to minIdleConns more. A dial
-   * under way counts for whoever will then be waiting.
-   */
-  #dialAsNeeded(nowMs: MonotonicMs): void {
-    const { slots } = this;
-    // The usual case where many wait, so it comes first. What makes room calls this again.
-    if (this.#phase !== "open" || slots.open >= this.#limits.maxOpenConns) return;
-    const wanted = this.waiters.size + Math.max(0, this.minIdle - slots.idle.size);
-    if (wanted <= slots.connecting.size) return;
-    if (nowMs < this.backoff.untilMs) {
-      this.#wakeBy(this.backoff.untilMs);
-      return;
-    }
-    const dialing = this.backoff.isFailing ? 1 : this.#limits.maxDialing;
-    const count = Math.min(
-      wanted - slots.connecting.size,
-      dialing - slots.connecting.size,
-      this.#limits.maxOpenConns - slots.open,
-    );
-    for (let i = 0; i < count; i++) {
-      this.#slotIdLast += 1;
-      const slot = new Slot<C>(this.#slotIdLast, nowMs, this.#random.next());
-      slots.add(slot);
-      this.#effects.push({ kind: "dial", slot });
-    }
-  }
-
-  /** What follows from the limits, and is needed at each acquire and release. */
-  #deriveLimits(): void {
-    const { maxOpenConns, maxIdleConns, minIdleConns } = this.#limits;
-    this.#maxIdle = Math.min(maxIdleConns, maxOpenConns);
-    this.#minIdle = Math.min(minIdleConns, this.#maxIdle);
-    const { idle, leased, checking } = this.slots;
-    for (const list of [idle, leased, checking]) {
-      for (const slot of list) slot.expiresAtMs = expiresAtMs(slot, this.#limits);
-    }
-  }
-
-  // ---- What is due ----
-
-  /**
-   * Why the connection must not be handed out or kept; `undefined` when it may be. Changes nothing.
-   */
-  #reasonToRetire(slot: Slot<C>, nowMs: MonotonicMs): RetireReason | undefined {
-    if (slot.lost !== undefined) return "lost";
-    if (this.#phase !== "open") return "draining";
-    if (nowMs >= slot.expiresAtMs) return "lifetime";
-    const kept = this.slots.open - this.slots.closing.size;
-    return kept > this.#limits.maxOpenConns ? "open-limit" : undefined;
-  }
-
-  #retireDueIdle(nowMs: MonotonicMs): void {
-    for (const slot of this.slots.idle) {
-      if (nowMs >= slot.expiresAtMs) this.#retire(slot, "lifetime");
-      else if (nowMs >= idleDueAtMs(slot, this.#limits) && this.slots.idle.size > this.minIdle) {
-        this.#retire(slot, "idle-time");
+  #rejectAll(why: RejectReason, dialError: unknown, nowMs: MonotonicMs): void {
+    for (const lane of this.lanes.all) {
+      for (const waiter of lane.waiters) {
+        this.lanes.remove(waiter);
+        this.#reject(waiter, why, dialError, nowMs);
       }
     }
   }
 
+  #endWait(waiter: Waiter<L>, nowMs: MonotonicMs): void {
+    if (waiter.atLimit) waiter.lane.counters.waitDurationMs += nowMs - waiter.enqueuedAtMs;
+  }
+
+  /** Where dial errors are told, each failed dial ends the acquire whose turn it is. */
+  #noteDialFailure(slot: Slot<C>, error: unknown, nowMs: MonotonicMs): void {
+    this.counters.dialErrorCount += 1;
+    this.backoff.noteFailure(slot.dialedAtMs, error, nowMs);
+    if (this.limits.dialErrors === "wait") return;
+    const waiter = this.lanes.takeNext(this.#random);
+    if (waiter !== undefined) this.#reject(waiter, "connect-failed", error, nowMs);
+  }
+
+  #finishDraining(): void {
+    if (this.phase !== "draining" || this.slots.open > 0) return;
+    this.phase = "closed";
+    this.#effects.push({ kind: "drained" });
+  }
+
+  /** After any event by which somebody who waits may come to be served. */
+  #follow(nowMs: MonotonicMs): void {
+    if (this.lanes.size > 0) this.#serve(nowMs);
+    this.#dialAsNeeded(nowMs);
+  }
+
   /**
-   * The one idle longest is the first whose idle time runs out; those that minIdleConns needs stay.
+   * Idle connections go to those who wait and may have one. One that must show first that it lives
+   * is pinged, and counts as good as served.
    */
-  #wakeForIdleTime(): void {
-    const longest = this.slots.idle.head;
-    if (longest === undefined || this.slots.idle.size <= this.minIdle) return;
-    this.#wakeBy(idleDueAtMs(longest, this.#limits));
+  #serve(nowMs: MonotonicMs): void {
+    while (this.slots.idle.size > 0 && this.lanes.demand > this.pingSupply) {
+      const slot = this.#fittestIdle(nowMs);
+      if (slot === undefined) return;
+      if (this.needsPing(slot, nowMs)) this.#ping(slot);
+      else if (!this.#grantNext(slot, nowMs)) return;
+    }
+  }
+
+  /**
+   * Dials what is wanted and allowed; while dialing pauses, wakes at the end of that. What makes
+   * room calls this again.
+   */
+  #dialAsNeeded(nowMs: MonotonicMs): void {
+    const count = this.dialsWanted(nowMs);
+    if (count < 0) this.#wakeBy(this.backoff.untilMs);
+    for (let i = 0; i < count; i++) {
+      this.#slotIdLast += 1;
+      const slot = new Slot<C>(this.#slotIdLast, nowMs, this.#random.next(), this.epoch);
+      this.slots.add(slot);
+      this.#effects.push({ kind: "dial", slot });
+    }
+  }
+
+  /** The idle connection to hand out next; what must not be is retired on the way. */
+  #fittestIdle(nowMs: MonotonicMs): Slot<C> | undefined {
+    const { idle } = this.slots;
+    for (;;) {
+      const slot = this.limits.idleOrder === "lifo" ? idle.tail : idle.head;
+      if (slot === undefined) return undefined;
+      const reason = this.reasonToRetire(slot, nowMs);
+      if (reason === undefined) return slot;
+      this.#retire(slot, reason);
+    }
   }
 
   #wakeBy(atMs: number): void {

@@ -7,7 +7,7 @@ import { ForebayError } from "../base/errors.ts";
 import type { Connector, PooledConn } from "../driver/driver.ts";
 import type { PoolSettings } from "./options.ts";
 import type { Slot } from "./state.ts";
-import { setLimit } from "./within.ts";
+import { orAborted, setLimit, withinMs } from "./within.ts";
 
 /** Whom the dialer tells how dials end, and what becomes of their connections. */
 export interface DialEvents<C extends PooledConn> {
@@ -24,12 +24,12 @@ interface Dial {
 /** The dials of one pool. */
 export class Dialer<C extends PooledConn> {
   readonly #connector: Connector<C>;
-  readonly #settings: PoolSettings;
+  readonly #settings: PoolSettings<C>;
   readonly #events: DialEvents<C>;
   /** The dials under way. One that is not in here has ended, as far as the pool is concerned. */
   readonly #dials = new Map<Slot<C>, Dial>();
 
-  constructor(connector: Connector<C>, settings: PoolSettings, events: DialEvents<C>) {
+  constructor(connector: Connector<C>, settings: PoolSettings<C>, events: DialEvents<C>) {
     this.#connector = connector;
     this.#settings = settings;
     this.#events = events;
@@ -65,25 +65,37 @@ export class Dialer<C extends PooledConn> {
     const dial = this.#dials.get(slot);
     if (dial === undefined) return;
     const { signal } = dial.controller;
-    let conn: C;
+    const { hooks } = this.#settings;
+    let conn: C | undefined;
     try {
-      conn = await this.#connector.connect({
+      let settings: unknown;
+      if (hooks.beforeConnect !== undefined) {
+        settings = await orAborted((async () => hooks.beforeConnect?.({ signal }))(), signal);
+      }
+      const dialed = await this.#connector.connect({
         signal,
+        settings,
         onLost: (reason) => this.#events.lost(slot, reason),
       });
+      conn = dialed;
+      if (hooks.afterConnect !== undefined) {
+        await orAborted((async () => hooks.afterConnect?.(dialed, { signal }))(), signal);
+      }
     } catch (error) {
       const mayRetry = signal.aborted || this.#mayRetry(error);
+      if (conn !== undefined) await this.#close(conn);
       if (this.#end(slot)) this.#events.failed(slot, error, mayRetry);
       return;
     }
     if (this.#end(slot)) this.#events.dialed(slot, conn);
-    else await this.#closeLate(conn);
+    else await this.#close(conn);
   }
 
-  /** A dial that had been given up has given a connection after all. */
-  async #closeLate(conn: C): Promise<void> {
+  /** A dial that had been given up has given a connection after all, or a hook refused it. */
+  async #close(conn: C): Promise<void> {
+    const { clock, closeTimeoutMs } = this.#settings;
     try {
-      await conn.close();
+      await withinMs(clock, closeTimeoutMs, (async () => conn.close())(), "close");
     } catch (error) {
       this.#settings.onBackgroundError(error, "close");
     }

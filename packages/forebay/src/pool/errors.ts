@@ -18,6 +18,10 @@ export interface PoolErrorDetails {
   readonly oldestLeaseMs: number | undefined;
   /** Why the last dial failed; `undefined` when it did not. */
   readonly lastDialError: unknown;
+  /** Whether trying again to connect cannot help. */
+  readonly isHopeless: boolean;
+  /** The bulkhead that the acquire was for; empty for none. */
+  readonly bulkhead: string;
 }
 
 /** An acquire failed. Nothing of the caller's work was sent, so it is always `retryable`. */
@@ -28,6 +32,8 @@ export class PoolError extends ForebayError {
   readonly waitedMs: number;
   /** The pool's name. */
   readonly pool: string;
+  /** The bulkhead that the acquire was for; empty for none. */
+  readonly bulkhead: string;
   /** The pool at that moment. */
   readonly stats: PoolStats;
   /** How long the longest-held connection had been held; `undefined` when none was. */
@@ -42,6 +48,7 @@ export class PoolError extends ForebayError {
     this.phase = details.phase;
     this.waitedMs = details.waitedMs;
     this.pool = details.stats.pool.name;
+    this.bulkhead = details.bulkhead;
     this.oldestLeaseMs = details.oldestLeaseMs;
     // A snapshot belongs to the error, not to every log line that prints it.
     this.stats = details.stats;
@@ -52,7 +59,12 @@ export class PoolError extends ForebayError {
 /** Codes of a `PoolError`. */
 export type PoolErrorCode = Extract<
   OperatingErrorCode,
-  "POOL_TIMEOUT" | "POOL_CLOSED" | "POOL_QUEUE_FULL" | "CONNECT_FAILED"
+  | "POOL_TIMEOUT"
+  | "POOL_CLOSED"
+  | "POOL_QUEUE_FULL"
+  | "POOL_OVERLOADED"
+  | "POOL_NESTED_ACQUIRE"
+  | "CONNECT_FAILED"
 >;
 
 function message(code: PoolErrorCode, details: PoolErrorDetails): string {
@@ -62,16 +74,26 @@ function message(code: PoolErrorCode, details: PoolErrorDetails): string {
     `max ${stats.maxOpenConnections}: ${pool.leased} in use, ${stats.idle} idle, ` +
     `${pool.dialing} connecting, ${pool.checking} checking, ${pool.closing} closing; ` +
     `${pool.waiting} waiting`;
+  const who = details.bulkhead === "" ? pool.name : `${pool.name}, ${details.bulkhead}`;
   switch (code) {
     case "POOL_TIMEOUT":
       return (
-        `${pool.name}: no connection after ${ms(details.waitedMs)} (${state}). ` +
-        timeoutAdvice(details)
+        `${who}: no connection after ${ms(details.waitedMs)} (${state}). ` + timeoutAdvice(details)
       );
     case "POOL_QUEUE_FULL":
       return (
-        `${pool.name}: too many are waiting for a connection (${state}). ${heldAdvice(details)}. ` +
-        "Shed load, or raise maxWaiters"
+        `${who}: too many are waiting for a connection (${state}). ${heldAdvice(details)}. ` +
+        `Shed load, or raise ${details.bulkhead === "" ? "maxWaiters" : "maxWaiting"}`
+      );
+    case "POOL_OVERLOADED":
+      return (
+        `${who}: turned away after ${ms(details.waitedMs)}, as all wait too long (${state}). ` +
+        "Send less, or give the pool more to serve with"
+      );
+    case "POOL_NESTED_ACQUIRE":
+      return (
+        `${who}: a caller who holds a connection asked for a second, while all are in use ` +
+        `(${state}). Make the inner call on the Tx, the Conn or the connection that is held`
       );
     case "POOL_CLOSED":
       return `${pool.name}: the pool is closed. Stop using it before close() is called`;
@@ -79,7 +101,9 @@ function message(code: PoolErrorCode, details: PoolErrorDetails): string {
       return (
         `${pool.name}: cannot connect after ${ms(details.waitedMs)} (${state}): ` +
         `${reasonOf(details.lastDialError)}. ` +
-        "Trying again will not help: mend the connection settings"
+        (details.isHopeless
+          ? "Trying again will not help: mend the connection settings"
+          : "See `cause`; the next acquire tries again")
       );
     default:
       return code satisfies never;
@@ -87,6 +111,7 @@ function message(code: PoolErrorCode, details: PoolErrorDetails): string {
 }
 
 function timeoutAdvice(details: PoolErrorDetails): string {
+  if (details.stats.pool.isSuspended) return "The pool is suspended until resume() is called";
   if (details.lastDialError !== undefined) {
     return (
       `The server cannot be reached: ${reasonOf(details.lastDialError)}. ` +

@@ -30,10 +30,32 @@ export interface Lease<C extends PooledConn> extends AsyncDisposable {
 export interface LeaseOwner<C extends PooledConn> {
   giveBack(slot: Slot<C>, generation: number): void;
   discard(slot: Slot<C>, generation: number, reason: unknown): void;
+  refuse(slot: Slot<C>, generation: number): void;
+}
+
+let slotOfLease: <C extends PooledConn>(lease: PoolLease<C>) => Slot<C>;
+let refuseLease: <C extends PooledConn>(lease: PoolLease<C>) => void;
+
+/** The slot that a lease is of. */
+export function slotOf<C extends PooledConn>(lease: PoolLease<C>): Slot<C> {
+  return slotOfLease(lease);
+}
+
+/** Gives the connection back for it to be closed, because a hook would not have it handed out. */
+export function refuse<C extends PooledConn>(lease: PoolLease<C>): void {
+  refuseLease(lease);
 }
 
 /** The lease that a pool hands out. */
 export class PoolLease<C extends PooledConn> implements Lease<C> {
+  static {
+    slotOfLease = (lease) => lease.#slot;
+    refuseLease = (lease) => {
+      lease.#ended = true;
+      lease.#owner.refuse(lease.#slot, lease.#generation);
+    };
+  }
+
   readonly #owner: LeaseOwner<C>;
   readonly #slot: Slot<C>;
   readonly #generation: number;

@@ -1,10 +1,13 @@
-// The pool's options: what each means, its default and the reason for it, and the check that throws
-// on a bad value.
+// The pool's options: what each means, its default and the reason for it. option-checks.ts has the
+// values.
 
-import { type Clock, systemClock } from "../base/clock.ts";
-import { UsageError } from "../base/errors.ts";
-import { type Random, systemRandom } from "../base/random.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Random } from "../base/random.ts";
+import type { PooledConn } from "../driver/driver.ts";
+import type { SheddingOptions } from "./codel.ts";
+import type { PoolHooks } from "./hooks.ts";
 import type { WaiterOrder } from "./waiters.ts";
+import type { PoolWarning } from "./warnings.ts";
 
 /** Which idle connection is handed out: the one used last, or the one idle longest. */
 export type IdleOrder = "lifo" | "fifo";
@@ -32,12 +35,17 @@ export interface PoolLimits {
    */
   readonly minIdleConns: number;
   /**
-   * A connection this old is closed as soon as nobody uses it; never one in use. Each gets its own
-   * limit, up to 10 % earlier, so that connections opened together do not expire together.
-   * `Infinity` for never (0 in Go).
+   * A connection this old is closed as soon as nobody uses it; never one in use. `Infinity` for
+   * never (0 in Go).
    * @defaultValue 30 minutes: soon enough to follow a change of address or of secret
    */
   readonly connMaxLifetimeMs: number;
+  /**
+   * Each connection gets a lifetime of its own, shorter by up to this share, so that connections
+   * opened together do not expire together. From 0 to 1.
+   * @defaultValue 0.1
+   */
+  readonly lifetimeJitterRatio: number;
   /**
    * A connection idle for this long is closed, unless minIdleConns needs it. `Infinity` for never
    * (0 in Go).
@@ -72,13 +80,41 @@ export interface PoolLimits {
    * @defaultValue `"fifo"`
    */
   readonly waiterOrder: WaiterOrder;
+  /**
+   * A connection that has not shown for this long that it lives is pinged before it is handed out,
+   * where the driver can ping: a firewall or proxy may have dropped it without a word. `Infinity`
+   * for never.
+   * @defaultValue 30 seconds: less than the idle timeout of most firewalls and proxies, more than
+   * the gaps of a busy service
+   */
+  readonly pingAfterIdleMs: number;
+  /**
+   * An idle connection that has not shown for this long that it lives is pinged in the background,
+   * one at a time, where the driver can ping: to find the dead before they are needed, and to keep
+   * a proxy from cutting the line. It counts as idle all the while. `Infinity` for never.
+   * @defaultValue `Infinity`: the operating system's keepalive does for most
+   */
+  readonly keepaliveMs: number;
+  /**
+   * What becomes of acquires when a dial fails. `wait`: they wait on until their deadline, and the
+   * pool dials again after a pause. `reject`: each failed dial ends one acquire, with the dial's
+   * error as its cause, as in database/sql.
+   * @defaultValue `"wait"`
+   */
+  readonly dialErrors: DialErrors;
 }
 
+/** What becomes of acquires when a dial fails. */
+export type DialErrors = "wait" | "reject";
+
+/** What becomes of an acquire that waits for what its own caller may be holding. */
+export type NestedAcquire = "allow" | "warn" | "reject";
+
 /** What the pool does in the background, where a failure has no caller to be told. */
-export type BackgroundTask = "dial" | "reset" | "close" | "discard";
+export type BackgroundTask = "dial" | "reset" | "ping" | "close" | "discard" | "hook" | "warning";
 
 /** The options that are fixed when the pool is made. */
-export interface PoolSettings {
+export interface PoolSettings<C extends PooledConn = PooledConn> {
   /** For messages and metrics. @defaultValue the connector's name */
   readonly name: string;
   /** How long one dial may take. @defaultValue 15 seconds */
@@ -88,6 +124,40 @@ export interface PoolSettings {
    * seconds
    */
   readonly resetTimeoutMs: number;
+  /** How long a ping may take; then the connection counts as dead. @defaultValue 2 seconds */
+  readonly pingTimeoutMs: number;
+  /** How long a hook may take. @defaultValue 5 seconds */
+  readonly hookTimeoutMs: number;
+  /** See `PoolHooks`. @defaultValue none */
+  readonly hooks: PoolHooks<C>;
+  /**
+   * Turns acquires away with `POOL_OVERLOADED` while everybody waits for too long: CoDel. A target
+   * of 5 ms over an interval of 100 ms suits most services.
+   * @defaultValue `undefined`: nobody is turned away
+   */
+  readonly shedding: SheddingOptions | undefined;
+  /**
+   * Whoever holds a connection for longer than this is reported to `onWarning`, once, with the
+   * stack of its acquire; so is a lease that was forgotten, when the garbage collector finds it.
+   * Taking the stacks costs some microseconds for each acquire. `Infinity` for never.
+   * @defaultValue `Infinity`
+   */
+  readonly leakAfterMs: number;
+  /**
+   * An acquire that is served only after this long is reported to `onWarning`. `Infinity` for
+   * never.
+   * @defaultValue `Infinity`
+   */
+  readonly slowAcquireMs: number;
+  /**
+   * What becomes of an acquire made within `use`, or within `transaction` or `withConn` of a `DB`,
+   * that must wait while all connections are in use: its own caller holds one, and where all do the
+   * same nobody will ever be served. `warn` reports it to `onWarning`; `reject` refuses it with
+   * `POOL_NESTED_ACQUIRE`. Both use AsyncLocalStorage, which before Node 24 makes every promise of
+   * the process a little slower.
+   * @defaultValue `"allow"`
+   */
+  readonly nestedAcquire: NestedAcquire;
   /**
    * How long closing one connection may take. After that the pool counts it as gone and gives its
    * slot away, so that a connection that cannot be closed costs no capacity for ever. @defaultValue
@@ -100,152 +170,31 @@ export interface PoolSettings {
    * it throws becomes a warning of the process. @defaultValue nothing is done
    */
   readonly onBackgroundError: (error: unknown, task: BackgroundTask) => void;
+  /**
+   * Told of what the pool noticed in the way it is used; see `PoolWarning`. What it throws is
+   * reported to `onBackgroundError`.
+   * @defaultValue a warning of the process, of type `ForebayPoolWarning`
+   */
+  readonly onWarning: (warning: PoolWarning) => void;
   /** @defaultValue the process's own */
   readonly clock: Clock;
   /** @defaultValue the process's own */
   readonly random: Random;
 }
 
+/**
+ * Which defaults hold. `default`: what we would choose. `go`: those of database/sql: no limit of
+ * connections, 2 of them idle, none too old, random waiters, no acquire timeout, and a failed dial
+ * ends an acquire.
+ */
+export type PoolPreset = "default" | "go";
+
 /** Everything that a pool can be told. All may be left out. */
-export type PoolOptions = {
-  readonly [K in keyof (PoolLimits & PoolSettings)]?: (PoolLimits & PoolSettings)[K] | undefined;
+export type PoolOptions<C extends PooledConn = PooledConn> = {
+  readonly [K in keyof (PoolLimits & PoolSettings<C>)]?:
+    | (PoolLimits & PoolSettings<C>)[K]
+    | undefined;
+} & {
+  /** Which defaults hold for what is left out. @defaultValue `"default"` */
+  readonly preset?: PoolPreset | undefined;
 };
-
-/** The share of the lifetime by which a connection may expire early. */
-export const LIFETIME_JITTER_RATIO: number = 0.1;
-
-type Check = (value: unknown) => string | undefined;
-
-const atLeast =
-  (least: number, wants: string): Check =>
-  (value) =>
-    value === Infinity || (Number.isInteger(value) && Number(value) >= least) ? undefined : wants;
-
-const duration: Check = (value) =>
-  typeof value === "number" && value > 0
-    ? undefined
-    : "a number of milliseconds above 0, or Infinity";
-
-const oneOf =
-  (...allowed: readonly string[]): Check =>
-  (value) =>
-    allowed.includes(String(value)) && typeof value === "string"
-      ? undefined
-      : allowed.map((word) => `"${word}"`).join(" or ");
-
-function withMethods(...names: readonly string[]): Check {
-  return (value) => {
-    const object = Object(value) as Record<string, unknown>;
-    const has = names.every((name) => typeof object[name] === "function");
-    return has ? undefined : `an object with the methods ${names.join(", ")}`;
-  };
-}
-
-const CHECKS: Readonly<Record<keyof PoolLimits, Check>> & Readonly<Record<string, Check>> = {
-  maxOpenConns: atLeast(1, "a whole number from 1, or Infinity for no limit"),
-  maxIdleConns: atLeast(0, "a whole number from 0 (0 keeps none), or Infinity"),
-  minIdleConns: (value) =>
-    value === Infinity ? "a whole number from 0" : atLeast(0, "a whole number from 0")(value),
-  connMaxLifetimeMs: duration,
-  connMaxIdleTimeMs: duration,
-  acquireTimeoutMs: duration,
-  maxWaiters: atLeast(0, "a whole number from 0, or Infinity for no limit"),
-  maxDialing: atLeast(1, "a whole number from 1, or Infinity for no limit"),
-  idleOrder: oneOf("lifo", "fifo"),
-  waiterOrder: oneOf("fifo", "random"),
-  dialTimeoutMs: duration,
-  resetTimeoutMs: duration,
-  closeTimeoutMs: duration,
-  name: (value) => (typeof value === "string" ? undefined : "a string"),
-  onBackgroundError: (value) => (typeof value === "function" ? undefined : "a function"),
-  clock: withMethods("nowMs", "setTimer", "afterIo"),
-  random: withMethods("next"),
-};
-
-/** Throws `OPTION_INVALID` unless the value is one that the option may have. */
-export function checkOption(option: string, value: unknown): void {
-  const wants = CHECKS[option]?.(value);
-  if (wants !== undefined) {
-    throw new UsageError("OPTION_INVALID", `${option} must be ${wants}, not ${describe(value)}`);
-  }
-}
-
-/**
- * Throws `OPTION_INVALID` unless the value may be a drainTimeoutMs, which unlike other durations
- * may be 0.
- */
-export function checkDrainTimeout(value: unknown): void {
-  const wants = value === 0 ? undefined : duration(value);
-  if (wants === undefined) return;
-  throw new UsageError("OPTION_INVALID", `drainTimeoutMs must be 0 or ${wants}`);
-}
-
-function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
-  return typeof value === "number" || typeof value === "bigint" ? String(value) : typeof value;
-}
-
-/**
- * Fills in the defaults. Throws `OPTION_INVALID` on an unknown option, a bad value, or values that
- * contradict each other.
- */
-export function resolveOptions(
-  options: PoolOptions,
-  connectorName: string,
-): { limits: PoolLimits; settings: PoolSettings } {
-  for (const [option, value] of Object.entries(options)) {
-    if (!Object.hasOwn(CHECKS, option)) {
-      const known = Object.keys(CHECKS).join(", ");
-      throw new UsageError("OPTION_INVALID", `no pool option is called ${option}. Known: ${known}`);
-    }
-    if (value !== undefined) checkOption(option, value);
-  }
-  const maxOpenConns = options.maxOpenConns ?? 10;
-  const limits: PoolLimits = {
-    maxOpenConns,
-    maxIdleConns: options.maxIdleConns ?? Infinity,
-    minIdleConns: options.minIdleConns ?? 0,
-    connMaxLifetimeMs: options.connMaxLifetimeMs ?? 30 * 60_000,
-    connMaxIdleTimeMs: options.connMaxIdleTimeMs ?? 10 * 60_000,
-    acquireTimeoutMs: options.acquireTimeoutMs ?? 10_000,
-    maxWaiters: options.maxWaiters ?? Infinity,
-    maxDialing: options.maxDialing ?? 4,
-    idleOrder: options.idleOrder ?? "lifo",
-    waiterOrder: options.waiterOrder ?? "fifo",
-  };
-  checkTogether(limits);
-  const settings: PoolSettings = {
-    name: options.name ?? connectorName,
-    dialTimeoutMs: options.dialTimeoutMs ?? 15_000,
-    resetTimeoutMs: options.resetTimeoutMs ?? 5000,
-    closeTimeoutMs: options.closeTimeoutMs ?? 15_000,
-    onBackgroundError: neverThrowing(options.onBackgroundError),
-    clock: options.clock ?? systemClock,
-    random: options.random ?? systemRandom,
-  };
-  return { limits, settings };
-}
-
-/** The pool must be able to report in the middle of anything. */
-function neverThrowing(
-  report: PoolSettings["onBackgroundError"] | undefined,
-): PoolSettings["onBackgroundError"] {
-  return (error, task) => {
-    try {
-      report?.(error, task);
-    } catch (thrown) {
-      process.emitWarning(thrown instanceof Error ? thrown : String(thrown));
-    }
-  };
-}
-
-function checkTogether(limits: PoolLimits): void {
-  const { minIdleConns, maxIdleConns, maxOpenConns } = limits;
-  if (minIdleConns > Math.min(maxIdleConns, maxOpenConns)) {
-    throw new UsageError(
-      "OPTION_INVALID",
-      `minIdleConns ${minIdleConns} can never be kept with maxIdleConns ${maxIdleConns} ` +
-        `and maxOpenConns ${maxOpenConns}. Lower it, or raise those`,
-    );
-  }
-}

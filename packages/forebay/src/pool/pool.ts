@@ -1,30 +1,28 @@
-// The asynchronous shell of the pool: it tells the core what happens, and carries out what the core
-// asks for. It owns the promises, the one timer, the abort listeners and the calls of the driver;
-// it decides nothing.
+// The pool, as its users see it. What is decided is decided in core.ts, what is done is done by
+// shell.ts; here is how connections are acquired.
 
-import { AsyncResource } from "node:async_hooks";
-import { type Clock, type MonotonicMs, type Timer, TIMER_DELAY_MAX_MS } from "../base/clock.ts";
+import type { MonotonicMs } from "../base/clock.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Connector, OperationOptions, PooledConn } from "../driver/driver.ts";
-import { PoolCore, type ReturnCondition } from "./core.ts";
-import { Dialer } from "./dialer.ts";
-import type { Effect, RejectReason } from "./effects.ts";
-import { PoolError, type PoolErrorCode } from "./errors.ts";
-import { type Lease, type LeaseOwner, PoolLease } from "./lease.ts";
+import { type Acquirer, Bulkhead, type BulkheadPool } from "./bulkhead.ts";
+import type { PoolCore } from "./core.ts";
+import type { PoolError } from "./errors.ts";
+import { Knobs } from "./knobs.ts";
+import type { BulkheadLimits, Lane } from "./lanes.ts";
+import { stackHere } from "./leak-watch.ts";
+import { type Lease, PoolLease, refuse, slotOf } from "./lease.ts";
+import { isHolding, whileHolding } from "./nesting.ts";
 import {
-  type BackgroundTask,
+  checkCount,
   checkDrainTimeout,
-  checkOption,
-  type IdleOrder,
-  type PoolLimits,
-  type PoolOptions,
-  type PoolSettings,
+  checkLimits,
+  resolveBulkhead,
   resolveOptions,
-} from "./options.ts";
-import { type Slot, Waiter } from "./state.ts";
-import type { PoolStats } from "./stats.ts";
-import { withinMs } from "./within.ts";
-import type { WaiterOrder } from "./waiters.ts";
+} from "./option-checks.ts";
+import type { PoolLimits, PoolOptions, PoolSettings } from "./options.ts";
+import { PoolShell } from "./shell.ts";
+import { Waiter } from "./state.ts";
+import { type PoolHistograms, type PoolStats, poolStats } from "./stats.ts";
 
 /** Options of one acquire. */
 export interface AcquireOptions extends OperationOptions {
@@ -44,16 +42,10 @@ export interface CloseOptions {
   readonly drainTimeoutMs?: number | undefined;
 }
 
-const REJECT_CODES: Readonly<Record<RejectReason, PoolErrorCode>> = {
-  "timed-out": "POOL_TIMEOUT",
-  closed: "POOL_CLOSED",
-  "connect-failed": "CONNECT_FAILED",
-};
-
-let coreOfPool: <C extends PooledConn>(pool: Pool<C>) => PoolCore<C, Lease<C>>;
+let coreOfPool: <C extends PooledConn>(pool: Pool<C>) => PoolCore<C, PoolLease<C>>;
 
 /** The core of a pool, for tests that look at every state. Not exported from the package. */
-export function coreOf<C extends PooledConn>(pool: Pool<C>): PoolCore<C, Lease<C>> {
+export function coreOf<C extends PooledConn>(pool: Pool<C>): PoolCore<C, PoolLease<C>> {
   return coreOfPool(pool);
 }
 
@@ -81,50 +73,29 @@ export function coreOf<C extends PooledConn>(pool: Pool<C>): PoolCore<C, Lease<C
  * }
  * ```
  */
-export class Pool<C extends PooledConn> implements AsyncDisposable {
+export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, AsyncDisposable {
   static {
     coreOfPool = (pool) => pool.#core;
   }
 
-  readonly #connector: Connector<C>;
-  readonly #settings: PoolSettings;
-  readonly #clock: Clock;
-  readonly #core: PoolCore<C, Lease<C>>;
-  readonly #dialer: Dialer<C>;
-  readonly #owner: LeaseOwner<C>;
-  /** Background work runs in this context, not in that of the caller who happened to cause it. */
-  readonly #context = new AsyncResource("forebay.pool");
-  /** The resets under way; aborted when their connection is closed meanwhile. */
-  readonly #resets = new Map<Slot<C>, AbortController>();
-  #carryingOut = false;
-  #timer: Timer | undefined;
-  #timerAtMs = Infinity;
-  #timerKeepsAlive = false;
+  readonly #shell: PoolShell<C>;
+  readonly #core: PoolCore<C, PoolLease<C>>;
+  readonly #settings: PoolSettings<C>;
+  readonly #bulkheads = new Map<string, Bulkhead<C>>();
+  /** Whether an acquire is more than to take a connection. */
+  readonly #isAttended: boolean;
   #closing: Promise<void> | undefined;
-  #onDrained: (() => void) | undefined;
 
   /** Opens nothing yet, unless minIdleConns asks for it. Throws `OPTION_INVALID`. */
-  constructor(connector: Connector<C>, options: PoolOptions = {}) {
+  constructor(connector: Connector<C>, options: PoolOptions<NoInfer<C>> = {}) {
+    super();
     const { limits, settings } = resolveOptions(options, connector.name);
-    this.#connector = connector;
+    this.#shell = new PoolShell(connector, limits, settings);
+    this.#core = this.#shell.core;
     this.#settings = settings;
-    this.#clock = settings.clock;
-    this.#core = new PoolCore(limits, settings.random);
-    this.#owner = {
-      giveBack: (slot, generation) => this.#giveBack(slot, generation),
-      discard: (slot, generation, reason) => {
-        if (reason !== undefined) this.#report("discard", reason);
-        this.#tell(() => this.#core.release(slot, generation, "discarded", this.#nowMs()));
-      },
-    };
-    this.#dialer = new Dialer(connector, settings, {
-      dialed: (slot, conn) => this.#tell(() => this.#core.dialed(slot, conn, this.#nowMs())),
-      failed: (slot, error, mayRetry) =>
-        this.#tell(() => this.#core.dialFailed(slot, error, mayRetry, this.#nowMs())),
-      lost: (slot, reason) => this.#tell(() => this.#core.lost(slot, reason, this.#nowMs())),
-    });
-    this.#core.start(this.#nowMs());
-    this.#settle();
+    const { hooks, leakAfterMs, slowAcquireMs } = settings;
+    const isWatched = leakAfterMs !== Infinity || slowAcquireMs !== Infinity;
+    this.#isAttended = isWatched || hooks.beforeAcquire !== undefined;
   }
 
   /** The pool's name, for messages and metrics. */
@@ -134,7 +105,7 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
 
   /** When an acquire that began now would give up, on the pool's clock; `Infinity` for never. */
   acquireDeadlineAtMs(): number {
-    return this.#nowMs() + this.#core.limits.acquireTimeoutMs;
+    return this.#shell.nowMs() + this.#core.limits.acquireTimeoutMs;
   }
 
   /**
@@ -144,45 +115,75 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
    * every caller's patience would otherwise never be reached.
    *
    * Rejects with `signal.reason` unchanged, or a `PoolError`: `POOL_TIMEOUT` after
-   * acquireTimeoutMs, `POOL_QUEUE_FULL`, `POOL_CLOSED`, or `CONNECT_FAILED` where no connection can
-   * be had and trying again cannot help. Throws `ARGUMENT_INVALID` where deadlineAtMs is NaN.
+   * acquireTimeoutMs, `POOL_QUEUE_FULL`, `POOL_CLOSED`, `POOL_OVERLOADED` and `POOL_NESTED_ACQUIRE`
+   * where the options ask for them, or `CONNECT_FAILED` where no connection can be had and trying
+   * again cannot help. Throws `ARGUMENT_INVALID` where deadlineAtMs is NaN.
    */
   acquire(options?: AcquireOptions): Promise<Lease<C>> {
-    if (Number.isNaN(options?.deadlineAtMs)) {
-      throw new UsageError("ARGUMENT_INVALID", "deadlineAtMs must be a number, not NaN");
-    }
-    const signal = options?.signal;
-    if (signal?.aborted === true) return Promise.reject(signal.reason);
-    if (this.#core.phase !== "open") return Promise.reject(this.#error("POOL_CLOSED", 0));
-    const nowMs = this.#nowMs();
-    const lease = this.#acquireIdle(nowMs);
-    if (lease !== undefined) return Promise.resolve(lease);
-    // Between the look at what is idle and the queueing nothing may happen: effects come after it.
-    if (!this.#core.hasRoomToWait) {
-      this.#core.refuse();
-      const full = this.#error("POOL_QUEUE_FULL", 0);
-      this.#settle();
-      return Promise.reject(full);
-    }
-    const deadlineAtMs = options?.deadlineAtMs ?? nowMs + this.#core.limits.acquireTimeoutMs;
-    return new Promise((resolve, reject) => {
-      const waiter =
-        signal === undefined
-          ? new Waiter(nowMs, deadlineAtMs, resolve, reject)
-          : this.#abortable(nowMs, deadlineAtMs, resolve, reject, signal);
-      this.#core.enqueue(waiter, nowMs);
-      this.#settle();
-    });
+    return this.#acquire(this.#core.lanes.main, options);
   }
 
   /**
-   * Takes an idle connection; `undefined` when there is none, or the pool is closed. Never waits.
+   * Takes an idle connection; `undefined` when there is none that can be had at once, or the pool
+   * is closed. Never waits: so always `undefined` where there is a `beforeAcquire` hook.
    */
   tryAcquire(): Lease<C> | undefined {
-    if (this.#core.phase !== "open") return undefined;
-    const lease = this.#acquireIdle(this.#nowMs());
-    if (lease === undefined && this.#core.hasEffects) this.#settle();
-    return lease;
+    return this.#tryAcquire(this.#core.lanes.main);
+  }
+
+  /**
+   * Takes a connection, runs `fn` with it, and releases it when its promise has settled. Resolves
+   * and rejects as `fn` does; as `acquire`, where none can be had.
+   */
+  use<T>(fn: (conn: C) => Promise<T>, options?: AcquireOptions): Promise<T> {
+    return this.#use(this.#core.lanes.main, fn, options);
+  }
+
+  /**
+   * Runs `fn` as the work of somebody who holds a connection of this pool, so that `nestedAcquire`
+   * can find those it asks for besides. `use` does so by itself.
+   */
+  holding<T>(fn: () => Promise<T>): Promise<T> {
+    return this.#settings.nestedAcquire === "allow" ? fn() : whileHolding(this, fn);
+  }
+
+  /**
+   * A share of the pool, with a queue of its own. The same name gives the same bulkhead, with its
+   * limits changed. Throws `OPTION_INVALID`.
+   */
+  bulkhead(name: string, limits: Partial<BulkheadLimits> = {}): Bulkhead<C> {
+    if (typeof name !== "string" || name === "") {
+      throw new UsageError("OPTION_INVALID", "a bulkhead's name must be a string, not empty");
+    }
+    const lane = this.#limit(name, limits);
+    let bulkhead = this.#bulkheads.get(name);
+    if (bulkhead === undefined) {
+      bulkhead = new Bulkhead(this.#asBulkheadPool(), lane);
+      this.#bulkheads.set(name, bulkhead);
+    }
+    return bulkhead;
+  }
+
+  /**
+   * Opens connections until there are `count`, in use or idle, and resolves then; they are not kept
+   * for longer than any others. Rejects after acquireTimeoutMs with `POOL_TIMEOUT`, and as
+   * `acquire` does. Throws `OPTION_INVALID` where `count` is more than may be idle.
+   */
+  warmUp(count: number, options?: OperationOptions): Promise<void> {
+    checkCount("warmUp", count, this.#core.maxIdle);
+    const signal = options?.signal;
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    if (this.#core.phase !== "open") return Promise.reject(this.#shell.error("POOL_CLOSED", 0));
+    return this.#shell.warmUps.run(count, this.#core.limits.acquireTimeoutMs, signal);
+  }
+
+  /**
+   * Has every connection replaced that is open or being opened now: an idle one is closed at once,
+   * one in use when it comes back. For after a failover, a change of secrets or of the schema. New
+   * ones are opened as they are needed.
+   */
+  reset(): void {
+    if (this.#core.phase === "open") this.#shell.tell((nowMs) => this.#core.reset(nowMs));
   }
 
   /**
@@ -190,66 +191,43 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
    * are opened as they are needed.
    */
   closeIdle(): void {
-    this.#core.closeIdle();
-    this.#settle();
+    this.#shell.tell((nowMs) => this.#core.closeIdle(nowMs));
+  }
+
+  /**
+   * Hands out nothing more until `resume`; who acquires meanwhile waits, as long as
+   * acquireTimeoutMs lets him. What is in use may come back. No effect on a suspended pool.
+   */
+  suspend(): void {
+    this.#shell.tell(() => this.#core.suspend());
+  }
+
+  /** Ends `suspend`: serves those who wait. No effect on a pool that is not suspended. */
+  resume(): void {
+    this.#shell.tell((nowMs) => this.#core.resume(nowMs));
   }
 
   /** A consistent snapshot. Constant time whatever the size of the pool. */
   stats(): PoolStats {
-    return this.#core.stats(this.#settings.name);
+    return poolStats(this.#core, this.#settings.name);
   }
 
   /**
-   * See `PoolLimits.maxOpenConns`. Raised, it serves at once who waits; lowered, it closes what is
-   * idle beyond it now, and what is in use when it comes back.
+   * How long waits, holds and dials have taken; see `PoolHistograms`. Copies some hundred numbers.
    */
-  setMaxOpenConns(count: number): void {
-    this.#configure({ maxOpenConns: count });
+  histograms(): PoolHistograms {
+    const { waitTimes, holdTimes, dialTimes } = this.#core;
+    return {
+      wait: waitTimes.snapshot(),
+      hold: holdTimes.snapshot(),
+      dial: dialTimes.snapshot(),
+    };
   }
 
-  /** See `PoolLimits.maxIdleConns`. Lowered, it closes now those idle longest. */
-  setMaxIdleConns(count: number): void {
-    this.#configure({ maxIdleConns: count });
-  }
-
-  /** See `PoolLimits.minIdleConns`. Raised, it opens connections in the background now. */
-  setMinIdleConns(count: number): void {
-    this.#configure({ minIdleConns: count });
-  }
-
-  /** See `PoolLimits.connMaxLifetimeMs`. Counts for open connections too. */
-  setConnMaxLifetimeMs(lifetimeMs: number): void {
-    this.#configure({ connMaxLifetimeMs: lifetimeMs });
-  }
-
-  /** See `PoolLimits.connMaxIdleTimeMs`. Counts for idle connections too. */
-  setConnMaxIdleTimeMs(idleTimeMs: number): void {
-    this.#configure({ connMaxIdleTimeMs: idleTimeMs });
-  }
-
-  /** See `PoolLimits.acquireTimeoutMs`. Who waits already keeps its deadline. */
-  setAcquireTimeoutMs(timeoutMs: number): void {
-    this.#configure({ acquireTimeoutMs: timeoutMs });
-  }
-
-  /** See `PoolLimits.maxWaiters`. Turns nobody away who waits already. */
-  setMaxWaiters(count: number): void {
-    this.#configure({ maxWaiters: count });
-  }
-
-  /** See `PoolLimits.maxDialing`. */
-  setMaxDialing(count: number): void {
-    this.#configure({ maxDialing: count });
-  }
-
-  /** See `PoolLimits.idleOrder`. */
-  setIdleOrder(order: IdleOrder): void {
-    this.#configure({ idleOrder: order });
-  }
-
-  /** See `PoolLimits.waiterOrder`. Counts for those who wait already too. */
-  setWaiterOrder(order: WaiterOrder): void {
-    this.#configure({ waiterOrder: order });
+  configure(change: Partial<PoolLimits>): void {
+    const { limits, lanes } = this.#core;
+    checkLimits(change, limits, lanes.reservedBeside(""));
+    this.#shell.tell((nowMs) => this.#core.configure(change, nowMs));
   }
 
   /**
@@ -260,7 +238,7 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
   close(options: CloseOptions = {}): Promise<void> {
     const { drainTimeoutMs = 10_000 } = options;
     checkDrainTimeout(drainTimeoutMs);
-    this.#closing ??= this.#shutDown(drainTimeoutMs);
+    this.#closing ??= this.#shell.shutDown(drainTimeoutMs);
     return this.#closing;
   }
 
@@ -268,28 +246,132 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
     return this.close();
   }
 
-  #nowMs(): MonotonicMs {
-    return this.#clock.nowMs();
+  // ---- Acquiring ----
+
+  #acquire(lane: Lane<PoolLease<C>>, options: AcquireOptions | undefined): Promise<Lease<C>> {
+    if (Number.isNaN(options?.deadlineAtMs)) {
+      throw new UsageError("ARGUMENT_INVALID", "deadlineAtMs must be a number, not NaN");
+    }
+    if (this.#isAttended) return this.#acquireAttended(lane, options);
+    return this.#take(lane, options);
   }
 
-  #acquireIdle(nowMs: MonotonicMs): Lease<C> | undefined {
-    const slot = this.#core.acquireIdle(nowMs);
-    if (slot === undefined) return undefined;
-    const lease = new PoolLease(this.#owner, slot);
-    if (this.#core.hasEffects) this.#settle();
+  #tryAcquire(lane: Lane<PoolLease<C>>): Lease<C> | undefined {
+    if (this.#core.phase !== "open") return undefined;
+    if (this.#settings.hooks.beforeAcquire !== undefined) return undefined;
+    const lease = this.#takeIdle(lane, this.#shell.nowMs());
+    if (lease !== undefined) this.#shell.leaks?.begin(lease, stackHere());
+    else if (this.#core.hasEffects) this.#shell.settle();
     return lease;
   }
 
+  async #use<T>(
+    lane: Lane<PoolLease<C>>,
+    fn: (conn: C) => Promise<T>,
+    options: AcquireOptions | undefined,
+  ): Promise<T> {
+    const lease = await this.#acquire(lane, options);
+    try {
+      return await this.holding(() => fn(lease.conn));
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** Takes a connection with all that the options want done about it. */
+  async #acquireAttended(
+    lane: Lane<PoolLease<C>>,
+    options: AcquireOptions | undefined,
+  ): Promise<Lease<C>> {
+    const stack = this.#shell.leaks === undefined ? undefined : stackHere();
+    const startedAtMs = this.#shell.nowMs();
+    const { slowAcquireMs, hooks } = this.#settings;
+    const { acquireTimeoutMs } = this.#core.limits;
+    const deadlineAtMs = options?.deadlineAtMs ?? startedAtMs + acquireTimeoutMs;
+    for (;;) {
+      const lease = await this.#take(lane, { signal: options?.signal, deadlineAtMs });
+      if (hooks.beforeAcquire !== undefined && !(await this.#isAdmitted(lease, options?.signal))) {
+        continue;
+      }
+      const waitedMs = this.#shell.nowMs() - startedAtMs;
+      if (waitedMs >= slowAcquireMs) this.#shell.warn("slow-acquire", waitedMs, stack);
+      this.#shell.leaks?.begin(lease, stack);
+      return lease;
+    }
+  }
+
+  async #isAdmitted(lease: PoolLease<C>, signal: AbortSignal | undefined): Promise<boolean> {
+    try {
+      if (await this.#shell.care.mayHandOut(slotOf(lease), lease.conn, signal)) return true;
+    } catch (error) {
+      refuse(lease);
+      throw error;
+    }
+    refuse(lease);
+    return false;
+  }
+
+  #take(lane: Lane<PoolLease<C>>, options: AcquireOptions | undefined): Promise<PoolLease<C>> {
+    const signal = options?.signal;
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    const core = this.#core;
+    if (core.phase !== "open") return Promise.reject(this.#shell.error("POOL_CLOSED", 0));
+    const nowMs = this.#shell.nowMs();
+    const lease = this.#takeIdle(lane, nowMs);
+    if (lease !== undefined) return Promise.resolve(lease);
+    // Between the look at what is idle and the queueing nothing may happen: effects come after it.
+    const refusal = this.#refusal(lane);
+    if (refusal !== undefined) {
+      this.#shell.settle();
+      return Promise.reject(refusal);
+    }
+    const deadlineAtMs = options?.deadlineAtMs ?? nowMs + core.limits.acquireTimeoutMs;
+    return new Promise((resolve, reject) => {
+      const waiter =
+        signal === undefined
+          ? new Waiter(lane, nowMs, deadlineAtMs, resolve, reject)
+          : this.#abortable(lane, nowMs, deadlineAtMs, resolve, reject, signal);
+      core.enqueue(waiter, nowMs);
+      this.#shell.settle();
+    });
+  }
+
+  #takeIdle(lane: Lane<PoolLease<C>>, nowMs: MonotonicMs): PoolLease<C> | undefined {
+    const slot = this.#core.acquireIdle(lane, nowMs);
+    if (slot === undefined) return undefined;
+    const lease = new PoolLease(this.#shell.owner, slot);
+    if (this.#core.hasEffects) this.#shell.settle();
+    return lease;
+  }
+
+  /** Why an acquire must not even wait; `undefined` when it may. */
+  #refusal(lane: Lane<PoolLease<C>>): PoolError | undefined {
+    const core = this.#core;
+    if (!core.hasRoomToWait(lane)) {
+      core.refuse(lane);
+      return this.#shell.error("POOL_QUEUE_FULL", 0, undefined, lane.name);
+    }
+    const { nestedAcquire } = this.#settings;
+    if (nestedAcquire === "allow" || core.lanes.size < core.supply) return undefined;
+    if (!isHolding(this)) return undefined;
+    if (nestedAcquire === "reject") {
+      return this.#shell.error("POOL_NESTED_ACQUIRE", 0, undefined, lane.name);
+    }
+    this.#shell.warn("nested-acquire", 0, stackHere());
+    return undefined;
+  }
+
   #abortable(
+    lane: Lane<PoolLease<C>>,
     nowMs: MonotonicMs,
     deadlineAtMs: number,
-    resolve: (lease: Lease<C>) => void,
+    resolve: (lease: PoolLease<C>) => void,
     reject: (reason: unknown) => void,
     signal: AbortSignal,
-  ): Waiter<Lease<C>> {
+  ): Waiter<PoolLease<C>> {
     const onAbort = () => {
-      if (this.#core.abort(waiter, this.#nowMs())) waiter.reject(signal.reason);
-      this.#settle();
+      if (this.#core.abort(waiter, this.#shell.nowMs())) waiter.reject(signal.reason);
+      this.#shell.settle();
     };
     const settled =
       <T>(settle: (value: T) => void) =>
@@ -297,189 +379,29 @@ export class Pool<C extends PooledConn> implements AsyncDisposable {
         signal.removeEventListener("abort", onAbort);
         settle(value);
       };
-    const waiter = new Waiter(nowMs, deadlineAtMs, settled(resolve), settled(reject));
+    const waiter = new Waiter(lane, nowMs, deadlineAtMs, settled(resolve), settled(reject));
     signal.addEventListener("abort", onAbort);
     return waiter;
   }
 
-  #giveBack(slot: Slot<C>, generation: number): void {
-    // It may have been closed by force under its holder: then nothing may be called on it.
-    if (slot.kind !== "leased") return;
-    let condition: ReturnCondition = "fit";
-    let reset: Promise<void> | undefined;
-    try {
-      if (slot.conn?.isValid?.() === false) condition = "bad";
-      else reset = resetSession(slot.conn);
-    } catch (error) {
-      condition = "bad";
-      this.#report("reset", error);
-    }
-    if (reset !== undefined) condition = "check";
-    this.#core.release(slot, generation, condition, this.#nowMs());
-    if (reset !== undefined) this.#awaitReset(slot, reset);
-    this.#settle();
+  #limit(name: string, change: Partial<BulkheadLimits>): Lane<PoolLease<C>> {
+    const { lanes, limits } = this.#core;
+    const present = lanes.find(name)?.limits;
+    const reserved = lanes.reservedBeside(name);
+    const resolved = resolveBulkhead(change, present, reserved, limits.maxOpenConns);
+    const lane = this.#core.setBulkhead(name, resolved, this.#shell.nowMs());
+    this.#shell.settle();
+    return lane;
   }
 
-  #awaitReset(slot: Slot<C>, reset: Promise<void>): void {
-    const cancel = new AbortController();
-    this.#resets.set(slot, cancel);
-    const finish = (fit: boolean) => {
-      this.#resets.delete(slot);
-      this.#tell(() => this.#core.checked(slot, fit, this.#nowMs()));
-    };
-    const { resetTimeoutMs } = this.#settings;
-    withinMs(this.#clock, resetTimeoutMs, reset, "resetSession", cancel.signal).then(
-      () => finish(true),
-      (error: unknown) => {
-        this.#report("reset", error);
-        finish(false);
+  #asBulkheadPool(): BulkheadPool<C> {
+    return {
+      acquire: (lane, options) => this.#acquire(lane, options),
+      tryAcquire: (lane) => this.#tryAcquire(lane),
+      use: (lane, fn, options) => this.#use(lane, fn, options),
+      limit: (name, change) => {
+        this.#limit(name, change);
       },
-    );
-  }
-
-  #configure(change: Partial<PoolLimits>): void {
-    for (const [option, value] of Object.entries(change)) checkOption(option, value);
-    this.#tell(() => this.#core.configure(change, this.#nowMs()));
-  }
-
-  /** Tells the core something, then does what follows from it. */
-  #tell(event: () => void): void {
-    event();
-    this.#settle();
-  }
-
-  /**
-   * Carries out what the core asks for, until it asks no more; then sets the timer. An effect may
-   * call a driver that calls back at once: such an event is told to the core, and its effects wait
-   * for their turn here.
-   */
-  #settle(): void {
-    if (this.#carryingOut) return;
-    this.#carryingOut = true;
-    try {
-      for (;;) {
-        const effect = this.#core.takeEffect();
-        if (effect === undefined) break;
-        this.#carryOut(effect);
-      }
-    } finally {
-      this.#carryingOut = false;
-    }
-    this.#setTimer();
-  }
-
-  #carryOut(effect: Effect<C, Lease<C>>): void {
-    switch (effect.kind) {
-      case "grant":
-        effect.waiter.resolve(new PoolLease(this.#owner, effect.slot));
-        return;
-      case "reject": {
-        const waitedMs = this.#nowMs() - effect.waiter.enqueuedAtMs;
-        effect.waiter.reject(this.#error(REJECT_CODES[effect.why], waitedMs));
-        return;
-      }
-      case "dial":
-        this.#context.runInAsyncScope(() => this.#dialer.dial(effect.slot));
-        return;
-      case "abort-dial":
-        this.#dialer.abort(effect.slot, this.#error("POOL_CLOSED", 0));
-        return;
-      case "close":
-        this.#context.runInAsyncScope(() => this.#closeConn(effect.slot, effect.conn));
-        return;
-      case "drained":
-        this.#onDrained?.();
-        return;
-      default:
-        effect satisfies never;
-    }
-  }
-
-  #closeConn(slot: Slot<C>, conn: C): void {
-    // It may be closed by force while it is being reset.
-    this.#resets.get(slot)?.abort();
-    const closing = (async () => conn.close())();
-    withinMs(this.#clock, this.#settings.closeTimeoutMs, closing, "close")
-      .catch((error: unknown) => this.#report("close", error))
-      .finally(() => this.#tell(() => this.#core.closed(slot, this.#nowMs())));
-  }
-
-  /**
-   * One timer for everything that is due. It is moved forward only: an early tick finds nothing to
-   * do, and sets the next.
-   */
-  #setTimer(): void {
-    const atMs = this.#core.wakeAtMs;
-    if (atMs < this.#timerAtMs) {
-      this.#timer?.cancel();
-      this.#timerAtMs = atMs;
-      this.#timerKeepsAlive = true;
-      this.#timer = this.#context.runInAsyncScope(() =>
-        this.#clock.setTimer(Math.min(atMs - this.#nowMs(), TIMER_DELAY_MAX_MS), () =>
-          this.#onTimer(),
-        ),
-      );
-    }
-    const keepAlive = this.#core.waiters.size > 0;
-    if (keepAlive === this.#timerKeepsAlive) return;
-    this.#timerKeepsAlive = keepAlive;
-    this.#timer?.keepAlive(keepAlive);
-  }
-
-  /**
-   * After a stall of the event loop, answers that have arrived in time come before the deadlines
-   * that passed meanwhile.
-   */
-  #onTimer(): void {
-    this.#timer = undefined;
-    this.#clock.afterIo(() => {
-      this.#timerAtMs = Infinity;
-      this.#tell(() => this.#core.tick(this.#nowMs()));
-    });
-  }
-
-  async #shutDown(drainTimeoutMs: number): Promise<void> {
-    const drained = new Promise<void>((resolve) => {
-      this.#onDrained = resolve;
-    });
-    this.#tell(() => this.#core.drain(this.#nowMs()));
-    try {
-      await withinMs(this.#clock, drainTimeoutMs, drained, "drain");
-    } catch {
-      this.#tell(() => this.#core.closeByForce());
-      await drained;
-    }
-    this.#timer?.cancel();
-    try {
-      const closing = (async () => this.#connector.close?.())();
-      await withinMs(this.#clock, this.#settings.closeTimeoutMs, closing, "the connector's close");
-    } catch (error) {
-      this.#report("close", error);
-    }
-  }
-
-  #error(code: PoolErrorCode, waitedMs: number): PoolError {
-    const { slots, limits, backoff } = this.#core;
-    const oldest = slots.leased.head;
-    return new PoolError(code, {
-      phase: slots.open < limits.maxOpenConns || slots.connecting.size > 0 ? "connect" : "wait",
-      waitedMs,
-      stats: this.stats(),
-      oldestLeaseMs: oldest === undefined ? undefined : this.#nowMs() - oldest.leasedAtMs,
-      lastDialError: code === "POOL_CLOSED" ? undefined : backoff.lastError,
-    });
-  }
-
-  #report(what: BackgroundTask, error: unknown): void {
-    this.#settings.onBackgroundError(error, what);
-  }
-}
-
-/** A driver that throws at once fails like one that rejects. */
-function resetSession(conn: PooledConn | undefined): Promise<void> | undefined {
-  try {
-    return conn?.resetSession?.();
-  } catch (error) {
-    return Promise.reject(error);
+    };
   }
 }

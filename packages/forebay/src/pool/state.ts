@@ -6,15 +6,24 @@ import { assert, BugError } from "../base/assert.ts";
 import type { MonotonicMs } from "../base/clock.ts";
 import { type Linked, LinkedList } from "../base/linked-list.ts";
 import type { PooledConn } from "../driver/driver.ts";
+import type { Lane } from "./lanes.ts";
 
 /**
  * Where a slot is in its life. ARCHITECTURE.md has the table.
  *
  * `connecting` a dial is under way · `idle` free, and being watched for loss · `leased` somebody
- * has it · `checking` given back, its session being made fit · `closing` never to be used again,
- * not yet gone · `closed` gone, and counted no more.
+ * has it · `checking` given back, its session being made fit · `pinging` was idle, and is being
+ * asked whether it lives · `closing` never to be used again, not yet gone · `closed` gone, and
+ * counted no more.
  */
-export type SlotKind = "connecting" | "idle" | "leased" | "checking" | "closing" | "closed";
+export type SlotKind =
+  | "connecting"
+  | "idle"
+  | "leased"
+  | "checking"
+  | "pinging"
+  | "closing"
+  | "closed";
 
 /**
  * Why a connection is never used again.
@@ -22,8 +31,9 @@ export type SlotKind = "connecting" | "idle" | "leased" | "checking" | "closing"
  * `lifetime` older than connMaxLifetimeMs · `idle-time` idle for longer than connMaxIdleTimeMs ·
  * `idle-limit` more idle than maxIdleConns · `open-limit` more open than maxOpenConns, after that
  * was lowered · `lost` the server or the network ended it · `bad` the driver calls it invalid ·
- * `reset-failed` its session could not be made fit · `discarded` its holder gave it up · `suspect`
- * closed on suspicion after others proved dead · `draining` the pool closes.
+ * `reset-failed` its session could not be made fit · `ping-failed` it did not answer a ping ·
+ * `refused` a hook refused it · `discarded` its holder gave it up · `suspect` closed on suspicion
+ * after others proved dead · `reset` opened before the pool was reset · `draining` the pool closes.
  */
 export type RetireReason =
   | "lifetime"
@@ -33,8 +43,11 @@ export type RetireReason =
   | "lost"
   | "bad"
   | "reset-failed"
+  | "ping-failed"
+  | "refused"
   | "discarded"
   | "suspect"
+  | "reset"
   | "draining";
 
 /** Every retire reason, in the order in which statistics list them. */
@@ -46,8 +59,11 @@ export const RETIRE_REASONS: readonly RetireReason[] = [
   "lost",
   "bad",
   "reset-failed",
+  "ping-failed",
+  "refused",
   "discarded",
   "suspect",
+  "reset",
   "draining",
 ];
 
@@ -57,10 +73,11 @@ function mayMove(from: SlotKind, to: SlotKind): boolean {
     case "connecting":
       return to === "idle" || to === "leased" || to === "closing" || to === "closed";
     case "idle":
-      return to === "leased" || to === "closing";
+      return to === "leased" || to === "pinging" || to === "closing";
     case "leased":
       return to === "leased" || to === "idle" || to === "checking" || to === "closing";
     case "checking":
+    case "pinging":
       return to === "leased" || to === "idle" || to === "closing";
     case "closing":
       return to === "closed";
@@ -71,6 +88,12 @@ function mayMove(from: SlotKind, to: SlotKind): boolean {
   }
 }
 
+/** What a lease counts against. The core alone writes it. */
+export interface LaneUse {
+  /** How many connections are leased by its acquires. */
+  inUse: number;
+}
+
 /** The pool's record of one physical connection. Written by the core alone. */
 export class Slot<C extends PooledConn> implements Linked<Slot<C>> {
   readonly id: number;
@@ -78,6 +101,8 @@ export class Slot<C extends PooledConn> implements Linked<Slot<C>> {
   readonly dialedAtMs: MonotonicMs;
   /** Drawn once from [0, 1): how much of the lifetime jitter this connection gets. */
   readonly jitterRatio: number;
+  /** How often the pool had been reset when the dial began. */
+  readonly epoch: number;
   kind: SlotKind = "connecting";
   /** Valid from the end of `connecting` to the end of `closing`. */
   conn: C | undefined;
@@ -85,12 +110,16 @@ export class Slot<C extends PooledConn> implements Linked<Slot<C>> {
   openedAtMs: MonotonicMs;
   /** When it is too old, by the present limits; `Infinity` for never. Valid with `conn`. */
   expiresAtMs: number;
-  /** When it last became idle. Valid while idle. */
+  /** When it last became idle. Valid while idle or pinging. */
   idleSinceMs: MonotonicMs;
+  /** When it last showed that it lives: at the end of its dial, of a use, of a ping. */
+  aliveAtMs: MonotonicMs;
   /** When it was last granted. Valid while leased. */
   leasedAtMs: MonotonicMs;
   /** Counts grants; a lease is the current one if it has this number and the slot is leased. */
   generation = 0;
+  /** Whose use of it counts. Valid while leased. */
+  lane: LaneUse | undefined;
   /** Set when the driver said that the connection is lost. */
   lost: { readonly reason: unknown } | undefined;
 
@@ -98,14 +127,16 @@ export class Slot<C extends PooledConn> implements Linked<Slot<C>> {
   previous: Slot<C> | undefined;
   next: Slot<C> | undefined;
 
-  constructor(id: number, nowMs: MonotonicMs, jitterRatio: number) {
+  constructor(id: number, nowMs: MonotonicMs, jitterRatio: number, epoch: number) {
     this.id = id;
     this.dialedAtMs = nowMs;
     this.openedAtMs = nowMs;
     this.expiresAtMs = Infinity;
     this.idleSinceMs = nowMs;
+    this.aliveAtMs = nowMs;
     this.leasedAtMs = nowMs;
     this.jitterRatio = jitterRatio;
+    this.epoch = epoch;
   }
 }
 
@@ -118,6 +149,7 @@ export class SlotLists<C extends PooledConn> {
   readonly idle: LinkedList<Slot<C>> = new LinkedList();
   readonly leased: LinkedList<Slot<C>> = new LinkedList();
   readonly checking: LinkedList<Slot<C>> = new LinkedList();
+  readonly pinging: LinkedList<Slot<C>> = new LinkedList();
   readonly closing: LinkedList<Slot<C>> = new LinkedList();
   #open = 0;
 
@@ -141,7 +173,15 @@ export class SlotLists<C extends PooledConn> {
     this.#listOf(from)?.remove(slot);
     slot.kind = to;
     if (to === "closed") this.#open -= 1;
+    // A ping is no use: it leaves the order in which connections became idle as it was.
+    else if (from === "pinging" && to === "idle") this.#returnToIdle(slot);
     else this.#listOf(to)?.append(slot);
+  }
+
+  #returnToIdle(slot: Slot<C>): void {
+    let before = this.idle.head;
+    while (before !== undefined && before.idleSinceMs <= slot.idleSinceMs) before = before.next;
+    this.idle.insertBefore(slot, before);
   }
 
   #listOf(kind: SlotKind): LinkedList<Slot<C>> | undefined {
@@ -154,6 +194,8 @@ export class SlotLists<C extends PooledConn> {
         return this.leased;
       case "checking":
         return this.checking;
+      case "pinging":
+        return this.pinging;
       case "closing":
         return this.closing;
       case "closed":
@@ -168,7 +210,7 @@ export class SlotLists<C extends PooledConn> {
  * Where an acquire that could not be served at once is in its life. Every kind but `queued` is an
  * end.
  */
-export type WaiterKind = "queued" | "granted" | "timed-out" | "aborted" | "rejected";
+export type WaiterKind = "queued" | "granted" | "timed-out" | "aborted" | "rejected" | "shed";
 
 /**
  * The ends of a waiter's promise. Methods, so that a pool of some kind of connection is one of any.
@@ -183,6 +225,8 @@ interface Settle<L> {
  * core never calls them.
  */
 export class Waiter<L> implements Linked<Waiter<L>> {
+  /** The queue that it is for. */
+  readonly lane: Lane<L>;
   readonly enqueuedAtMs: MonotonicMs;
   /** When it is given up; `Infinity` for never. */
   readonly deadlineAtMs: number;
@@ -198,17 +242,21 @@ export class Waiter<L> implements Linked<Waiter<L>> {
    * Its place in the unordered queue. Valid while queued, and only for the waiter order `random`.
    */
   place: number;
+  /** Its number among all that ever queued. Valid while queued. */
+  arrival: number;
 
   list: LinkedList<Waiter<L>> | undefined;
   previous: Waiter<L> | undefined;
   next: Waiter<L> | undefined;
 
   constructor(
+    lane: Lane<L>,
     nowMs: MonotonicMs,
     deadlineAtMs: number,
     resolve: Settle<L>["resolve"],
     reject: Settle<L>["reject"],
   ) {
+    this.lane = lane;
     this.enqueuedAtMs = nowMs;
     this.deadlineAtMs = deadlineAtMs;
     this.resolve = resolve;
@@ -216,6 +264,7 @@ export class Waiter<L> implements Linked<Waiter<L>> {
     this.kind = "queued";
     this.atLimit = false;
     this.place = -1;
+    this.arrival = 0;
     this.list = undefined;
     this.previous = undefined;
     this.next = undefined;

@@ -27,6 +27,11 @@ export class Waiters<L> {
     return this.#byArrival.size;
   }
 
+  /** Who waits longest; `undefined` when nobody does. O(1). */
+  get first(): Waiter<L> | undefined {
+    return this.#byArrival.head;
+  }
+
   /** The waiters in order of arrival. The one just given may be removed. */
   [Symbol.iterator](): Iterator<Waiter<L>> {
     return this.#byArrival[Symbol.iterator]();

@@ -3,9 +3,25 @@
 import { type Clock, type Timer, TIMER_DELAY_MAX_MS } from "../base/clock.ts";
 import { ForebayError } from "../base/errors.ts";
 
-/** Calls `fire` after `limitMs`; never, and `undefined`, where that is more than a timer takes. */
+/**
+ * Calls `fire` after `limitMs`; never, and `undefined`, where that is more than a timer takes.
+ * After a stall of the event loop, what has arrived in time is handled before `fire` is called.
+ */
 export function setLimit(clock: Clock, limitMs: number, fire: () => void): Timer | undefined {
-  return limitMs > TIMER_DELAY_MAX_MS ? undefined : clock.setTimer(limitMs, fire);
+  if (limitMs > TIMER_DELAY_MAX_MS) return undefined;
+  let isCancelled = false;
+  const timer = clock.setTimer(limitMs, () =>
+    clock.afterIo(() => {
+      if (!isCancelled) fire();
+    }),
+  );
+  return {
+    cancel: () => {
+      isCancelled = true;
+      timer.cancel();
+    },
+    keepAlive: (on) => timer.keepAlive(on),
+  };
 }
 
 /**
@@ -28,5 +44,16 @@ export function withinMs<T>(
     });
     cancel?.addEventListener("abort", () => timer?.cancel(), { once: true });
     work.then(resolve, reject).finally(() => timer?.cancel());
+  });
+}
+
+/** Settles as `work` does, or rejects with `signal.reason` as soon as the signal is aborted. */
+export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
   });
 }

@@ -35,7 +35,7 @@ import type {
 } from "./types.ts";
 
 /** The options of a `DB`: those of its pool. */
-export type DBOptions = PoolOptions;
+export type DBOptions<C extends DriverConn = DriverConn> = PoolOptions<C>;
 
 /**
  * Makes a `DB` over a connector. Opens nothing yet, unless minIdleConns asks for it: `ping` tells
@@ -56,7 +56,7 @@ export type DBOptions = PoolOptions;
  */
 export function openDB<C extends DriverConn>(
   connector: Connector<C>,
-  options: DBOptions = {},
+  options: DBOptions<NoInfer<C>> = {},
 ): DB<C> {
   return new DB(new Pool(connector, options), {
     clock: options.clock ?? systemClock,

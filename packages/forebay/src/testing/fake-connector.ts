@@ -3,10 +3,10 @@
 
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
-import type { ConnectOptions, Connector, PooledConn } from "../driver/driver.ts";
+import type { ConnectOptions, Connector, OperationOptions, PooledConn } from "../driver/driver.ts";
 
 /** What a fake is asked for. */
-export type FakeCall = "connect" | "isValid" | "resetSession" | "close";
+export type FakeCall = "connect" | "isValid" | "resetSession" | "ping" | "close";
 
 /**
  * What a fake does: succeed, fail, never end, or any of these later. For `isValid`, `fail` means
@@ -34,6 +34,7 @@ export class FakeConn implements PooledConn {
   #closeCalled = false;
   #lost = false;
   #resetting = false;
+  #pinging = false;
 
   constructor(id: number, connector: FakeConnector, onLost: (reason: unknown) => void) {
     this.id = id;
@@ -57,6 +58,11 @@ export class FakeConn implements PooledConn {
     return this.#resetting;
   }
 
+  /** Whether `ping` has yet to end. */
+  get isPinging(): boolean {
+    return this.#pinging;
+  }
+
   /** Ends the connection from the server's side. */
   lose(reason: unknown): void {
     if (this.#closeCalled || this.#lost) return;
@@ -77,6 +83,17 @@ export class FakeConn implements PooledConn {
     return this.#connector.perform(outcome).finally(() => {
       this.#resetting = false;
     });
+  }
+
+  async ping(options?: OperationOptions): Promise<void> {
+    this.#assertOpen("ping");
+    if (this.#lost) throw new Error(`fake connection ${this.id} is lost`);
+    this.#pinging = true;
+    try {
+      await this.#connector.perform(this.#connector.script("ping", this.id), options?.signal);
+    } finally {
+      this.#pinging = false;
+    }
   }
 
   async close(): Promise<void> {

@@ -1,0 +1,174 @@
+// What is so: the state of a pool, and what follows from it. Questions only, whose answers change
+// nothing; what happens, and the only writes, are in core.ts.
+
+import type { MonotonicMs } from "../base/clock.ts";
+import { DurationHistogram } from "../base/histogram.ts";
+import type { PooledConn } from "../driver/driver.ts";
+import type { DialBackoff } from "./backoff.ts";
+import { expiresAtMs, idleDueAtMs } from "./expiry.ts";
+import { type Lane, Lanes } from "./lanes.ts";
+import type { PoolLimits } from "./options.ts";
+import { type PoolPhase, type RetireReason, type Slot, SlotLists } from "./state.ts";
+import { ConnCounters, LaneCounters } from "./stats.ts";
+
+/** The state of a pool. The core alone writes it, by its own methods. */
+export class PoolFacts<C extends PooledConn, L> {
+  readonly slots: SlotLists<C> = new SlotLists();
+  readonly lanes: Lanes<L>;
+  readonly backoff: DialBackoff;
+  readonly counters: ConnCounters = new ConnCounters();
+  readonly waitTimes: DurationHistogram = new DurationHistogram();
+  readonly holdTimes: DurationHistogram = new DurationHistogram();
+  readonly dialTimes: DurationHistogram = new DurationHistogram();
+  limits: PoolLimits;
+  phase: PoolPhase = "open";
+  /** Whether nobody is served until the pool is resumed. */
+  isSuspended: boolean = false;
+  /** How often the pool has been reset: connections of an earlier time are not used again. */
+  epoch: number = 0;
+  /** Connections that have not shown since then that they live are under suspicion. */
+  suspectAtMs: number = -Infinity;
+  /** As many connections are to be opened ahead of any need; 0 for none. */
+  warmTarget: number = 0;
+  /** maxIdleConns as far as maxOpenConns lets it. */
+  maxIdle: number = 0;
+  /** minIdleConns as far as the other limits let it. */
+  minIdle: number = 0;
+
+  constructor(limits: PoolLimits, backoff: DialBackoff) {
+    this.limits = limits;
+    this.backoff = backoff;
+    this.lanes = new Lanes(limits.waiterOrder, limits.maxOpenConns);
+    this.deriveLimits();
+  }
+
+  /** Connections open and of use. */
+  get kept(): number {
+    return this.slots.open - this.slots.closing.size - this.slots.connecting.size;
+  }
+
+  /**
+   * How many waiters can be served without anybody's giving a connection back: by those that are
+   * idle or being pinged, those being opened, and those that may be.
+   */
+  get supply(): number {
+    if (this.isSuspended) return 0;
+    const { idle, pinging, connecting, open } = this.slots;
+    const room = Math.max(0, this.limits.maxOpenConns - open);
+    return idle.size + pinging.size + connecting.size + room;
+  }
+
+  /**
+   * Pings under way that will probably serve a waiter: not those of connections under suspicion.
+   */
+  get pingSupply(): number {
+    let likely = 0;
+    if (this.slots.pinging.size === 0) return likely;
+    for (const slot of this.slots.pinging) if (slot.aliveAtMs >= this.suspectAtMs) likely += 1;
+    return likely;
+  }
+
+  /** What has happened to acquires, in all queues. O(queues). */
+  totals(): LaneCounters {
+    return this.lanes.all.reduce((sum, lane) => sum.add(lane.counters), new LaneCounters());
+  }
+
+  /** Whether one more waiter may queue. */
+  hasRoomToWait(lane: Lane<L>): boolean {
+    const { supply } = this;
+    const { waiters, quota, limits } = lane;
+    return (
+      this.lanes.size - supply < this.limits.maxWaiters &&
+      waiters.size - Math.min(supply, quota) < limits.maxWaiting
+    );
+  }
+
+  /**
+   * How many dials are to begin now: one for each waiter that may have a connection, and up to
+   * minIdleConns or a warm-up more, within maxOpenConns and maxDialing. A dial under way counts for
+   * whoever will then be waiting. Below 0 where dials are wanted, and dialing pauses.
+   */
+  dialsWanted(nowMs: MonotonicMs): number {
+    const { slots } = this;
+    const { maxOpenConns, maxDialing, dialErrors } = this.limits;
+    // The usual case where many wait, so it comes first.
+    if (this.phase !== "open" || slots.open >= maxOpenConns) return 0;
+    const served = Math.max(0, this.lanes.demand - this.pingSupply);
+    const ahead = Math.max(0, this.minIdle - slots.idle.size - slots.pinging.size);
+    const warmer = Math.min(this.warmTarget, this.maxIdle) - this.kept;
+    const connecting = slots.connecting.size;
+    const wanted = Math.max(served + ahead, warmer) - connecting;
+    if (wanted <= 0) return 0;
+    // Where dial errors are told, each dial for a waiter has somebody who bears its failure.
+    const isTold = dialErrors === "reject" && served > 0;
+    if (nowMs < this.backoff.untilMs && !isTold) return -1;
+    const atOnce = this.backoff.isFailing && !isTold ? 1 : maxDialing;
+    return Math.max(0, Math.min(wanted, atOnce - connecting, maxOpenConns - slots.open));
+  }
+
+  /**
+   * Why the connection must not be handed out or kept; `undefined` when it may be. Changes nothing.
+   */
+  reasonToRetire(slot: Slot<C>, nowMs: MonotonicMs): RetireReason | undefined {
+    if (slot.lost !== undefined) return "lost";
+    if (this.phase !== "open") return "draining";
+    if (slot.epoch !== this.epoch) return "reset";
+    if (nowMs >= slot.expiresAtMs) return "lifetime";
+    const kept = this.slots.open - this.slots.closing.size;
+    return kept > this.limits.maxOpenConns ? "open-limit" : undefined;
+  }
+
+  /** Why an idle connection is to go, as time has passed; `undefined` when it may stay. */
+  reasonDueIdle(slot: Slot<C>, nowMs: MonotonicMs): RetireReason | undefined {
+    if (nowMs >= slot.expiresAtMs) return "lifetime";
+    const isSpare = this.slots.idle.size > this.minIdle;
+    return isSpare && nowMs >= idleDueAtMs(slot, this.limits) ? "idle-time" : undefined;
+  }
+
+  /** Whether the connection must show that it lives before it is handed out, and can. */
+  needsPing(slot: Slot<C>, nowMs: MonotonicMs): boolean {
+    const isQuiet = nowMs - slot.aliveAtMs >= this.limits.pingAfterIdleMs;
+    return (isQuiet || slot.aliveAtMs < this.suspectAtMs) && slot.conn?.ping !== undefined;
+  }
+
+  /** The idle connection to be pinged next to keep it alive: one at a time, where it can be. */
+  quietestIdle(): Slot<C> | undefined {
+    if (this.limits.keepaliveMs === Infinity || this.slots.pinging.size > 0) return undefined;
+    let quietest: Slot<C> | undefined;
+    for (const slot of this.slots.idle) {
+      if (slot.conn?.ping === undefined) continue;
+      if (quietest === undefined || slot.aliveAtMs < quietest.aliveAtMs) quietest = slot;
+    }
+    return quietest;
+  }
+
+  /** When an idle connection is to be pinged in the background. */
+  keepaliveDueAtMs(slot: Slot<C>): number {
+    return slot.aliveAtMs + this.limits.keepaliveMs;
+  }
+
+  /**
+   * When the next idle connection has been idle, or quiet, for too long; `Infinity` for never. The
+   * one idle longest is the first whose idle time runs out; those that minIdleConns needs stay.
+   */
+  get idleDueAtMs(): number {
+    const longest = this.slots.idle.head;
+    if (longest === undefined) return Infinity;
+    const isSpare = this.slots.idle.size > this.minIdle;
+    const spareAtMs = isSpare ? idleDueAtMs(longest, this.limits) : Infinity;
+    const quietest = this.quietestIdle();
+    return Math.min(spareAtMs, quietest === undefined ? Infinity : this.keepaliveDueAtMs(quietest));
+  }
+
+  /** What follows from the limits, and is needed at each acquire and release. */
+  protected deriveLimits(): void {
+    const { maxOpenConns, maxIdleConns, minIdleConns } = this.limits;
+    this.maxIdle = Math.min(maxIdleConns, maxOpenConns);
+    this.minIdle = Math.min(minIdleConns, this.maxIdle);
+    this.lanes.setCapacity(this.isSuspended ? 0 : maxOpenConns);
+    const { idle, leased, checking, pinging } = this.slots;
+    for (const list of [idle, leased, checking, pinging]) {
+      for (const slot of list) slot.expiresAtMs = expiresAtMs(slot, this.limits);
+    }
+  }
+}

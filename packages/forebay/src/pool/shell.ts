@@ -1,0 +1,265 @@
+// What carries out the core's decisions: the driver's calls, the one timer, the promises of those
+// who wait. It tells the core what happens, and does what the core asks for; it decides nothing.
+
+import { AsyncResource } from "node:async_hooks";
+import { type MonotonicMs, type Timer, TIMER_DELAY_MAX_MS } from "../base/clock.ts";
+import type { Connector, PooledConn } from "../driver/driver.ts";
+import { ConnCare } from "./conn-care.ts";
+import { PoolCore, type ReturnCondition } from "./core.ts";
+import { Dialer } from "./dialer.ts";
+import type { Effect, RejectReason } from "./effects.ts";
+import { PoolError, type PoolErrorCode } from "./errors.ts";
+import { LeakWatch } from "./leak-watch.ts";
+import { type LeaseOwner, PoolLease } from "./lease.ts";
+import type { BackgroundTask, PoolLimits, PoolSettings } from "./options.ts";
+import type { Slot } from "./state.ts";
+import { poolStats } from "./stats.ts";
+import { SteadyClock } from "./steady-clock.ts";
+import { WarmUps } from "./warm-up.ts";
+import { type PoolWarning, warningMessage } from "./warnings.ts";
+import { withinMs } from "./within.ts";
+
+const REJECT_CODES: Readonly<Record<RejectReason, PoolErrorCode>> = {
+  "timed-out": "POOL_TIMEOUT",
+  closed: "POOL_CLOSED",
+  "connect-failed": "CONNECT_FAILED",
+  shed: "POOL_OVERLOADED",
+};
+
+/** The shell around one pool's core. */
+export class PoolShell<C extends PooledConn> {
+  readonly core: PoolCore<C, PoolLease<C>>;
+  readonly settings: PoolSettings<C>;
+  readonly care: ConnCare<C>;
+  readonly warmUps: WarmUps;
+  /** There where leases are watched. */
+  readonly leaks: LeakWatch<C> | undefined;
+  readonly owner: LeaseOwner<C>;
+  readonly #connector: Connector<C>;
+  readonly #time: SteadyClock;
+  readonly #dialer: Dialer<C>;
+  /** Background work runs in this context, not in that of the caller who happened to cause it. */
+  readonly #context = new AsyncResource("forebay.pool");
+  #carryingOut = false;
+  #timer: Timer | undefined;
+  #timerAtMs = Infinity;
+  #timerKeepsAlive = false;
+  #onDrained: (() => void) | undefined;
+
+  constructor(connector: Connector<C>, limits: PoolLimits, settings: PoolSettings<C>) {
+    const { clock, random, shedding, leakAfterMs } = settings;
+    const core = new PoolCore<C, PoolLease<C>>(limits, random, shedding);
+    this.core = core;
+    this.settings = settings;
+    this.#connector = connector;
+    this.#time = new SteadyClock(clock, (stalledMs) => this.#onStall(stalledMs));
+    this.care = new ConnCare(settings, {
+      released: (slot, generation, condition) => this.#release(slot, generation, condition),
+      checked: (slot, outcome) => this.tell((nowMs) => core.checked(slot, outcome, nowMs)),
+      pinged: (slot, isAlive) => this.tell((nowMs) => core.pinged(slot, isAlive, nowMs)),
+      closed: (slot) => this.tell((nowMs) => core.closed(slot, nowMs)),
+    });
+    this.owner = {
+      giveBack: (slot, generation) => {
+        this.leaks?.end(slot);
+        this.care.giveBack(slot, generation);
+      },
+      discard: (slot, generation, reason) => {
+        if (reason !== undefined) this.#report("discard", reason);
+        this.leaks?.end(slot);
+        this.#release(slot, generation, "discarded");
+      },
+      refuse: (slot, generation) => this.#release(slot, generation, "refused"),
+    };
+    this.#dialer = new Dialer(connector, settings, {
+      dialed: (slot, conn) => this.tell((nowMs) => core.dialed(slot, conn, nowMs)),
+      failed: (slot, error, mayRetry) => {
+        this.tell((nowMs) => core.dialFailed(slot, error, mayRetry, nowMs));
+        if (!mayRetry) this.warmUps.rejectAll(this.error("CONNECT_FAILED", 0, error));
+      },
+      lost: (slot, reason) => this.tell((nowMs) => core.lost(slot, reason, nowMs)),
+    });
+    this.warmUps = new WarmUps({
+      clock,
+      kept: () => core.kept,
+      warmTo: (count) => this.tell((nowMs) => core.warmTo(count, nowMs)),
+      timeoutError: (waitedMs) => this.error("POOL_TIMEOUT", waitedMs),
+    });
+    if (leakAfterMs !== Infinity) {
+      const now = () => this.nowMs();
+      this.leaks = new LeakWatch(clock, now, leakAfterMs, ({ kind, heldMs, stack }) =>
+        this.warn(kind, heldMs, stack),
+      );
+    }
+    this.tell((nowMs) => core.start(nowMs));
+  }
+
+  /** The pool's time. */
+  nowMs(): MonotonicMs {
+    return this.#time.nowMs();
+  }
+
+  /** Tells the core something, then does what follows from it. */
+  tell(event: (nowMs: MonotonicMs) => void): void {
+    event(this.nowMs());
+    this.settle();
+  }
+
+  /**
+   * Carries out what the core asks for, until it asks no more; then sets the timer. An effect may
+   * call a driver that calls back at once: such an event is told to the core, and its effects wait
+   * for their turn here.
+   */
+  settle(): void {
+    if (this.#carryingOut) return;
+    this.#carryingOut = true;
+    try {
+      for (;;) {
+        const effect = this.core.takeEffect();
+        if (effect === undefined) break;
+        this.#carryOut(effect);
+      }
+    } finally {
+      this.#carryingOut = false;
+    }
+    this.#setTimer();
+    this.warmUps.look();
+  }
+
+  #carryOut(effect: Effect<C, PoolLease<C>>): void {
+    switch (effect.kind) {
+      case "grant":
+        effect.waiter.resolve(new PoolLease(this.owner, effect.slot));
+        return;
+      case "reject": {
+        const { waiter, why, dialError } = effect;
+        const waitedMs = this.nowMs() - waiter.enqueuedAtMs;
+        waiter.reject(this.error(REJECT_CODES[why], waitedMs, dialError, waiter.lane.name));
+        return;
+      }
+      case "dial":
+        this.#context.runInAsyncScope(() => this.#dialer.dial(effect.slot));
+        return;
+      case "abort-dial":
+        this.#dialer.abort(effect.slot, this.error("POOL_CLOSED", 0));
+        return;
+      case "ping":
+        this.#context.runInAsyncScope(() => void this.care.ping(effect.slot, effect.conn));
+        return;
+      case "close":
+        this.#context.runInAsyncScope(() => void this.care.close(effect.slot, effect.conn));
+        return;
+      case "drained":
+        this.#onDrained?.();
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  /**
+   * One timer for everything that is due. It is moved forward only: an early tick finds nothing to
+   * do, and sets the next.
+   */
+  #setTimer(): void {
+    const atMs = this.core.wakeAtMs;
+    if (atMs < this.#timerAtMs) {
+      this.#timer?.cancel();
+      this.#timerAtMs = atMs;
+      this.#timerKeepsAlive = true;
+      const delayMs = Math.min(atMs - this.nowMs(), TIMER_DELAY_MAX_MS);
+      this.#time.expectBy(this.nowMs() + Math.max(0, delayMs));
+      this.#timer = this.#context.runInAsyncScope(() =>
+        this.settings.clock.setTimer(delayMs, () => this.#onTimer()),
+      );
+    }
+    const keepAlive = this.core.lanes.size > 0;
+    if (keepAlive === this.#timerKeepsAlive) return;
+    this.#timerKeepsAlive = keepAlive;
+    this.#timer?.keepAlive(keepAlive);
+  }
+
+  /**
+   * After a stall of the event loop, answers that have arrived in time come before the deadlines
+   * that passed meanwhile.
+   */
+  #onTimer(): void {
+    this.#timer = undefined;
+    this.settings.clock.afterIo(() => {
+      this.#timerAtMs = Infinity;
+      this.tell((nowMs) => {
+        this.#time.expectBy(Infinity);
+        this.core.tick(nowMs);
+      });
+    });
+  }
+
+  /** See `Pool.close`. */
+  async shutDown(drainTimeoutMs: number): Promise<void> {
+    const drained = new Promise<void>((resolve) => {
+      this.#onDrained = resolve;
+    });
+    this.tell((nowMs) => this.core.drain(nowMs));
+    this.warmUps.rejectAll(this.error("POOL_CLOSED", 0));
+    const { clock, closeTimeoutMs } = this.settings;
+    try {
+      await withinMs(clock, drainTimeoutMs, drained, "drain");
+    } catch {
+      this.tell(() => this.core.closeByForce());
+      await drained;
+    }
+    this.#timer?.cancel();
+    try {
+      const closing = (async () => this.#connector.close?.())();
+      await withinMs(clock, closeTimeoutMs, closing, "the connector's close");
+    } catch (error) {
+      this.#report("close", error);
+    }
+  }
+
+  /** An error of the pool as it is now. */
+  error(
+    code: PoolErrorCode,
+    waitedMs: number,
+    dialError: unknown = this.core.backoff.lastError,
+    bulkhead = "",
+  ): PoolError {
+    const { slots, limits } = this.core;
+    const oldest = slots.leased.head;
+    return new PoolError(code, {
+      phase: slots.open < limits.maxOpenConns || slots.connecting.size > 0 ? "connect" : "wait",
+      waitedMs,
+      stats: poolStats(this.core, this.settings.name),
+      oldestLeaseMs: oldest === undefined ? undefined : this.nowMs() - oldest.leasedAtMs,
+      lastDialError: code === "POOL_CLOSED" ? undefined : dialError,
+      isHopeless: limits.dialErrors === "wait",
+      bulkhead,
+    });
+  }
+
+  /** The pool's time goes on where it stopped; what it kept may have died meanwhile. */
+  #onStall(stalledMs: number): void {
+    this.warn("stall", stalledMs, undefined);
+    this.tell((nowMs) => this.core.suspect(nowMs));
+  }
+
+  /** Tells of something that was noticed. */
+  warn(kind: PoolWarning["kind"], durationMs: number, stack: string | undefined): void {
+    const stats = poolStats(this.core, this.settings.name);
+    const message = warningMessage(kind, this.settings.name, durationMs, stats);
+    try {
+      this.settings.onWarning({ kind, message, durationMs, stack, stats });
+    } catch (error) {
+      this.#report("warning", error);
+    }
+  }
+
+  #release(slot: Slot<C>, generation: number, condition: ReturnCondition): void {
+    this.core.release(slot, generation, condition, this.nowMs());
+    this.settle();
+  }
+
+  #report(what: BackgroundTask, error: unknown): void {
+    this.settings.onBackgroundError(error, what);
+  }
+}
