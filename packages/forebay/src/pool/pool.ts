@@ -320,7 +320,8 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
     const lease = this.#takeIdle(lane, nowMs);
     if (lease !== undefined) return Promise.resolve(lease);
     // Between the look at what is idle and the queueing nothing may happen: effects come after it.
-    const refusal = this.#refusal(lane);
+    const isPlain = this.#settings.nestedAcquire === "allow" && core.hasRoomToWait(lane);
+    const refusal = isPlain ? undefined : this.#refusal(lane);
     if (refusal !== undefined) {
       this.#shell.settle();
       return Promise.reject(refusal);

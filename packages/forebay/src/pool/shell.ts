@@ -72,7 +72,10 @@ export class PoolShell<C extends PooledConn> {
       refuse: (slot, generation) => this.#release(slot, generation, "refused"),
     };
     this.#dialer = new Dialer(connector, settings, {
-      dialed: (slot, conn) => this.tell((nowMs) => core.dialed(slot, conn, nowMs)),
+      dialed: (slot, conn) => {
+        this.tell((nowMs) => core.dialed(slot, conn, nowMs));
+        this.warmUps.look();
+      },
       failed: (slot, error, mayRetry) => {
         this.tell((nowMs) => core.dialFailed(slot, error, mayRetry, nowMs));
         if (!mayRetry) this.warmUps.rejectAll(this.error("CONNECT_FAILED", 0, error));
@@ -112,6 +115,14 @@ export class PoolShell<C extends PooledConn> {
    */
   settle(): void {
     if (this.#carryingOut) return;
+    if (this.core.hasEffects) this.#carryOutAll();
+    const keepAlive = this.core.lanes.size > 0;
+    if (this.core.wakeAtMs < this.#timerAtMs || keepAlive !== this.#timerKeepsAlive) {
+      this.#setTimer(keepAlive);
+    }
+  }
+
+  #carryOutAll(): void {
     this.#carryingOut = true;
     try {
       for (;;) {
@@ -122,8 +133,6 @@ export class PoolShell<C extends PooledConn> {
     } finally {
       this.#carryingOut = false;
     }
-    this.#setTimer();
-    this.warmUps.look();
   }
 
   #carryOut(effect: Effect<C, PoolLease<C>>): void {
@@ -161,19 +170,19 @@ export class PoolShell<C extends PooledConn> {
    * One timer for everything that is due. It is moved forward only: an early tick finds nothing to
    * do, and sets the next.
    */
-  #setTimer(): void {
+  #setTimer(keepAlive: boolean): void {
     const atMs = this.core.wakeAtMs;
     if (atMs < this.#timerAtMs) {
       this.#timer?.cancel();
       this.#timerAtMs = atMs;
       this.#timerKeepsAlive = true;
-      const delayMs = Math.min(atMs - this.nowMs(), TIMER_DELAY_MAX_MS);
-      this.#time.expectBy(this.nowMs() + Math.max(0, delayMs));
+      const nowMs = this.nowMs();
+      const delayMs = Math.min(Math.max(0, atMs - nowMs), TIMER_DELAY_MAX_MS);
+      this.#time.expectBy(nowMs + delayMs);
       this.#timer = this.#context.runInAsyncScope(() =>
         this.settings.clock.setTimer(delayMs, () => this.#onTimer()),
       );
     }
-    const keepAlive = this.core.lanes.size > 0;
     if (keepAlive === this.#timerKeepsAlive) return;
     this.#timerKeepsAlive = keepAlive;
     this.#timer?.keepAlive(keepAlive);
