@@ -171,12 +171,13 @@ export class PoolShell<C extends PooledConn> {
    * do, and sets the next.
    */
   #setTimer(keepAlive: boolean): void {
+    // Looked at first: it may find a stall, which may set the timer.
+    const nowMs = this.nowMs();
     const atMs = this.core.wakeAtMs;
     if (atMs < this.#timerAtMs) {
       this.#timer?.cancel();
       this.#timerAtMs = atMs;
       this.#timerKeepsAlive = true;
-      const nowMs = this.nowMs();
       const delayMs = Math.min(Math.max(0, atMs - nowMs), TIMER_DELAY_MAX_MS);
       this.#time.expectBy(nowMs + delayMs);
       this.#timer = this.#context.runInAsyncScope(() =>
@@ -218,6 +219,8 @@ export class PoolShell<C extends PooledConn> {
       await drained;
     }
     this.#timer?.cancel();
+    this.#time.expectBy(Infinity);
+    this.leaks?.stop();
     try {
       const closing = (async () => this.#connector.close?.())();
       await withinMs(clock, closeTimeoutMs, closing, "the connector's close");
@@ -248,8 +251,9 @@ export class PoolShell<C extends PooledConn> {
 
   /** The pool's time goes on where it stopped; what it kept may have died meanwhile. */
   #onStall(stalledMs: number): void {
-    this.warn("stall", stalledMs, undefined);
     this.tell((nowMs) => this.core.suspect(nowMs));
+    // Later, since whoever is told may do anything, and this is in the middle of something else.
+    this.settings.clock.afterIo(() => this.warn("stall", stalledMs, undefined));
   }
 
   /** Tells of something that was noticed. */
