@@ -3,8 +3,7 @@
 import { getEventListeners } from "node:events";
 import { expect } from "vitest";
 import { seededRandom } from "../../packages/forebay/src/base/random.ts";
-import type { PoolOptions } from "../../packages/forebay/src/pool/options.ts";
-import { type DB, openDB } from "../../packages/forebay/src/sql/db.ts";
+import { type DB, type DBOptions, openDB } from "../../packages/forebay/src/sql/db.ts";
 import { FakeDatabase, type FakeDbConn } from "../../packages/forebay/src/testing/fake-database.ts";
 import { VirtualClock } from "../../packages/forebay/src/testing/virtual-clock.ts";
 
@@ -32,7 +31,7 @@ export interface SqlBench {
 }
 
 /** Makes a `DB` of at most two connections, unless `options` say otherwise. */
-export function sqlBench(options: PoolOptions = {}): SqlBench {
+export function sqlBench(options: DBOptions = {}): SqlBench {
   const clock = new VirtualClock();
   const database = new FakeDatabase();
   const controllers: AbortController[] = [];

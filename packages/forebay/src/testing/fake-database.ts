@@ -19,6 +19,7 @@ export type DriverCall =
   | "query"
   | "stream"
   | "next"
+  | "nextResultSet"
   | "rows.close"
   | "prepare"
   | "stmt.query"
@@ -45,6 +46,9 @@ interface Order {
   readonly dead?: boolean;
   readonly hang?: { reach(): void; readonly released: Promise<void> };
 }
+
+/** What may be called while rows are open. */
+const OF_ROWS: ReadonlySet<DriverCall> = new Set(["next", "nextResultSet", "rows.close"]);
 
 const COLUMNS: readonly Column[] = [{ name: "n", type: "int4" }];
 
@@ -84,8 +88,16 @@ export class FakeDatabase implements Connector<FakeDbConn> {
   readonly conns: FakeDbConn[] = [];
   /** What every statement answers, beyond one row `{ n: 1 }`. */
   answer: (sql: string, args: readonly unknown[]) => Partial<DriverResult> = () => ({});
-  /** What every stream gives. */
+  /** What every stream gives, a batch at a time. */
   batches: readonly (readonly unknown[])[] = [[{ n: 1 }, { n: 2 }], [{ n: 3 }]];
+  /** What every stream gives after that: further results, each in batches. */
+  moreResults: readonly (readonly (readonly unknown[])[])[] = [];
+  /** Whether streams know of further results at all. */
+  hasResultSets = true;
+  /** Whether connections take `NamedArg`s. */
+  takesNamedArgs = false;
+  /** `DriverConn.checkArg` of the connections that are made from now on. */
+  checkArg: ((value: unknown, index: number) => unknown) | undefined;
   /** Whether connections can end an open transaction when they are given back. */
   canReset = true;
   /** Whether connections can be pinged. */
@@ -156,6 +168,10 @@ export class FakeDbConn implements DriverConn {
   readonly id: number;
   /** There if the database's `canPing` was true when the connection was made. */
   readonly ping?: (options?: OperationOptions) => Promise<void>;
+  /** The database's, as of when the connection was made. */
+  readonly checkArg?: (value: unknown, index: number) => unknown;
+  /** As `checkArg`. */
+  readonly takesNamedArgs: boolean;
   /** Whether `close` has been called. */
   isClosed = false;
   /** Whether it is of no use any more: `isValid` says so when it is given back. */
@@ -175,6 +191,8 @@ export class FakeDbConn implements DriverConn {
     this.database = database;
     this.id = id;
     this.#onLost = onLost;
+    this.takesNamedArgs = database.takesNamedArgs;
+    if (database.checkArg !== undefined) this.checkArg = database.checkArg;
     if (database.canPing) {
       this.ping = async (options) => this.perform("ping", "", options, () => undefined);
     }
@@ -267,7 +285,7 @@ export class FakeDbConn implements DriverConn {
     this.database.log.push(`${this.id} ${line}`);
     if (this.isClosed) this.violate(`${line} after close`);
     if (this.#running !== undefined) this.violate(`${line} during ${this.#running}`);
-    if (this.openRows !== undefined && call !== "next" && call !== "rows.close") {
+    if (this.openRows !== undefined && !OF_ROWS.has(call)) {
       this.violate(`${line} while rows are open`);
     }
     this.#running = line;
@@ -351,35 +369,40 @@ class FakeStmt implements DriverStmt {
 
 class FakeRows implements DriverRows {
   readonly columns = COLUMNS;
+  readonly nextResultSet?: () => Promise<boolean>;
   readonly #conn: FakeDbConn;
   readonly #options: OperationOptions | undefined;
-  readonly #batches: (readonly unknown[])[];
-  readonly #count: number;
+  /** What is left of the present result, and the results behind it. */
+  #batches: (readonly unknown[])[];
+  readonly #more: (readonly (readonly unknown[])[])[];
+  #count: number;
+  #isAtEnd = false;
 
   constructor(conn: FakeDbConn, options: OperationOptions | undefined) {
     this.#conn = conn;
     this.#options = options;
     this.#batches = [...conn.database.batches];
+    this.#more = [...conn.database.moreResults];
     this.#count = this.#batches.flat().length;
     conn.openRows = this;
+    if (conn.database.hasResultSets) this.nextResultSet = () => this.#goToNext();
   }
 
   get rowsAffected(): number {
-    return this.#isOpen ? 0 : this.#count;
+    return this.#isAtEnd ? this.#count : 0;
+  }
+
+  get hasNextResultSet(): boolean {
+    return this.#isOpen && this.#more.length > 0;
   }
 
   async next(): Promise<unknown[] | undefined> {
-    if (!this.#isOpen) return undefined;
-    try {
-      const batch = await this.#conn.perform("next", "", this.#options, () =>
-        this.#batches.shift(),
-      );
-      if (batch === undefined) this.#end();
-      return batch === undefined ? undefined : [...batch];
-    } catch (error) {
-      this.#end();
-      throw error;
-    }
+    if (!this.#isOpen || this.#isAtEnd) return undefined;
+    const batch = await this.#perform("next", () => this.#batches.shift());
+    if (batch !== undefined) return [...batch];
+    this.#isAtEnd = true;
+    if (this.#more.length === 0) this.#end();
+    return undefined;
   }
 
   async close(): Promise<void> {
@@ -388,6 +411,28 @@ class FakeRows implements DriverRows {
       await this.#conn.perform("rows.close", "", undefined, () => undefined);
     } finally {
       this.#end();
+    }
+  }
+
+  async #goToNext(): Promise<boolean> {
+    if (!this.#isOpen) return false;
+    const batches = await this.#perform("nextResultSet", () => this.#more.shift());
+    if (batches === undefined) {
+      this.#end();
+      return false;
+    }
+    this.#batches = [...batches];
+    this.#count = this.#batches.flat().length;
+    this.#isAtEnd = false;
+    return true;
+  }
+
+  async #perform<T>(call: "next" | "nextResultSet", answer: () => T): Promise<T> {
+    try {
+      return await this.#conn.perform(call, "", this.#options, answer);
+    } catch (error) {
+      this.#end();
+      throw error;
     }
   }
 
