@@ -1,5 +1,6 @@
 // For each conformance case a driver that breaks its rule, and no other.
 
+import { isNamedArg } from "../../../packages/forebay/src/driver/args.ts";
 import { BadConnError } from "../../../packages/forebay/src/driver/errors.ts";
 import {
   type Break,
@@ -15,7 +16,7 @@ import {
   stmts,
 } from "./break-driver.ts";
 import { BROKEN_SESSIONS } from "./broken-sessions.ts";
-import { ToyStmt } from "./toy-driver.ts";
+import { ToyRows, ToyStmt } from "./toy-driver.ts";
 
 const connecting: Readonly<Record<string, Break>> = {
   "connects, and answers a statement": (toy) => {
@@ -149,9 +150,6 @@ const statements: Readonly<Record<string, Break>> = {
   "rejects a wrong number of arguments, and can be used on": queries(({ sql, args, real }) =>
     real(sql === "ECHO ?" && args.length === 2 ? args.slice(1) : args),
   ),
-  "rejects an argument that cannot be sent, and can be used on": queries(({ args, real }) =>
-    real(args.map((arg) => (typeof arg === "symbol" ? String(arg) : arg))),
-  ),
 };
 
 const rows: Readonly<Record<string, Break>> = {
@@ -162,8 +160,9 @@ const rows: Readonly<Record<string, Break>> = {
   "streams rows as arrays when asked for": nexts(async (next) =>
     (await next())?.map((row) => ({ ...(row as object) })),
   ),
-  "says that rows are at their end each time it is asked": streams(async ({ real }) => {
+  "says that rows are at their end each time it is asked": streams(async ({ sql, real }) => {
     const rows = await real();
+    if (sql.includes("; ")) return rows;
     const next = rows.next.bind(rows);
     let ends = 0;
     rows.next = async () => {
@@ -173,9 +172,10 @@ const rows: Readonly<Record<string, Break>> = {
     };
     return rows;
   }),
-  "knows the count of streamed rows at the end only": streams(async ({ real }) =>
-    Object.defineProperty(await real(), "rowsAffected", { value: 5000 }),
-  ),
+  "knows the count of streamed rows at the end only": streams(async ({ sql, real }) => {
+    const rows = await real();
+    return sql.includes("; ") ? rows : Object.defineProperty(rows, "rowsAffected", { value: 5000 });
+  }),
   "closes rows early, and can be used on": streams(async ({ real }) => {
     const rows = await real();
     const next = rows.next.bind(rows);
@@ -261,6 +261,70 @@ const abortedBefore = Object.fromEntries(
   ]),
 );
 
+const capabilities: Readonly<Record<string, Break>> = {
+  "keeps a connection whose call was aborted if it can cancel, else gives it up": conns((conn) => {
+    Object.assign(conn, { capabilities: ["loss"] });
+  }),
+  "looks at arguments without a change of what they say": conns((conn) => {
+    conn.checkArg = (value) => Promise.resolve(value);
+  }),
+  "takes arguments by name if it says so": queries(({ args, real }) =>
+    real(args.map((arg) => (isNamedArg(arg) ? arg.name : arg))),
+  ),
+  "says of columns only what it knows": results(({ columns }) => ({
+    columns: columns.map((column) => ({ ...column, precision: 10 })),
+  })),
+  "gives the key of an inserted row as a number, or not at all": results(() => ({
+    lastInsertId: "7" as unknown as number,
+  })),
+};
+
+/** Rows of several statements, or of one. */
+function manyRows(change: (rows: ToyRows, sql: string) => void): Break {
+  return streams(async ({ sql, real }) => {
+    const rows = await real();
+    if (rows instanceof ToyRows) change(rows, sql);
+    return rows;
+  });
+}
+
+const resultSets: Readonly<Record<string, Break>> = {
+  "has both members for several results, or neither, and tells the end of one": manyRows(
+    (rows, sql) => {
+      if (!sql.includes(";")) Object.assign(rows, { nextResultSet: undefined });
+    },
+  ),
+  "gives several results, one behind the other": manyRows((rows, sql) => {
+    if (sql.includes("SERIES 0")) Object.defineProperty(rows, "hasNextResultSet", { value: false });
+  }),
+  "passes over what is left of a result": manyRows((rows) => {
+    const next = rows.next.bind(rows);
+    const nextResultSet = rows.nextResultSet.bind(rows);
+    let isAtEnd = false;
+    rows.next = async () => {
+      const portion = await next();
+      isAtEnd = portion === undefined;
+      return portion;
+    };
+    rows.nextResultSet = () => (isAtEnd ? nextResultSet() : Promise.resolve(false));
+  }),
+  "closes several results early, and can be used on": manyRows((rows, sql) => {
+    if (!sql.includes(";")) return;
+    const close = rows.close.bind(rows);
+    rows.close = async () => {
+      await close();
+      rows.nextResultSet = async () => true;
+    };
+  }),
+  "rejects the result of a statement that fails, and can be used on": manyRows((rows, sql) => {
+    const nextResultSet = rows.nextResultSet.bind(rows);
+    rows.nextResultSet = async () => (sql.includes("FAIL") ? false : nextResultSet());
+  }),
+  "gives the last result of several to query": queries(({ conn, sql, args, real }) =>
+    sql.includes("; ") ? conn.query(sql.split("; ")[0] ?? "", args) : real(),
+  ),
+};
+
 /** For each case, by its name. */
 export const BROKEN: Readonly<Record<string, Break>> = {
   ...connecting,
@@ -269,4 +333,6 @@ export const BROKEN: Readonly<Record<string, Break>> = {
   ...prepared,
   ...abortedBefore,
   ...BROKEN_SESSIONS,
+  ...resultSets,
+  ...capabilities,
 };

@@ -16,6 +16,8 @@ import type {
   StatementOptions,
   TxOptions,
 } from "../../../packages/forebay/src/driver/driver.ts";
+import { isNamedArg } from "../../../packages/forebay/src/driver/args.ts";
+import type { Capability } from "../../../packages/forebay/src/driver/capabilities.ts";
 import { BadConnError } from "../../../packages/forebay/src/driver/errors.ts";
 import {
   type DriverCall,
@@ -38,6 +40,8 @@ export const TOY_DIALECT: DriverDialect<ToyConn> = {
   deferrable: false,
   errorsSpoilTx: true,
   failingMidway: "MIDWAY",
+  several: (statements) => statements.join("; "),
+  echoNamed: "ECHO @value",
 };
 
 /** What the toy can be told by the tests, beyond its statements. */
@@ -108,6 +112,8 @@ interface ToyTx {
 export class ToyConn implements DriverConn {
   readonly inner: FakeDbConn;
   readonly toy: Toy;
+  readonly capabilities: readonly Capability[] = ["cancel", "loss"];
+  readonly takesNamedArgs = true;
   tx: ToyTx | undefined;
   #hang: Hang | undefined;
 
@@ -116,8 +122,16 @@ export class ToyConn implements DriverConn {
     this.toy = toy;
   }
 
+  checkArg(value: unknown): unknown {
+    return value instanceof Date ? value.toISOString() : undefined;
+  }
+
   query(sql: string, args: readonly unknown[], options?: StatementOptions): Promise<DriverResult> {
-    return this.run("query", sql, options, () => this.result(sql, args, options));
+    return this.run("query", sql, options, () => {
+      const [last, ...before] = sql.split("; ").toReversed();
+      for (const one of before.toReversed()) this.result(one, args, options);
+      return this.result(last ?? "", args, options);
+    });
   }
 
   stream(sql: string, args: readonly unknown[], options?: StatementOptions): Promise<DriverRows> {
@@ -206,7 +220,7 @@ export class ToyConn implements DriverConn {
     args: readonly unknown[],
     options: StatementOptions | undefined,
   ): Promise<DriverRows> {
-    const open = (): DriverRows => new ToyRows(this, sql, this.answer(sql, args), options);
+    const open = (): DriverRows => new ToyRows(this, sql.split("; "), args, options);
     return this.run(call, sql, options, open, "quick");
   }
 
@@ -225,10 +239,10 @@ export class ToyConn implements DriverConn {
     const { tx } = this;
     try {
       if (tx?.isSpoilt === true) throw new Error("the transaction is spoilt");
-      const expected = sql.includes("?") ? 1 : 0;
+      const expected = /[?@]/.test(sql) ? 1 : 0;
       if (args.length !== expected) throw new Error(`${expected} arguments expected`);
-      if (typeof args[0] === "symbol") throw new Error("a symbol is no data");
-      return this.#evaluate(sql, args[0]);
+      const [arg] = args;
+      return this.#evaluate(sql, isNamedArg(arg) ? arg.value : arg);
     } catch (error) {
       if (tx !== undefined) tx.isSpoilt = true;
       throw error;
@@ -290,37 +304,51 @@ export class ToyStmt implements DriverStmt {
   }
 }
 
-/** Rows that are being read, a hundred at a time. */
+/** Rows that are being read, a hundred at a time, of one statement after the other. */
 export class ToyRows implements DriverRows {
-  readonly columns: readonly Column[];
   readonly conn: ToyConn;
-  readonly #sql: string;
-  readonly #answer: Answer;
+  readonly #statements: string[];
+  readonly #args: readonly unknown[];
   readonly #options: StatementOptions | undefined;
+  #answer: Answer;
   #read = 0;
+  #isAtEnd = false;
 
-  constructor(conn: ToyConn, sql: string, answer: Answer, options: StatementOptions | undefined) {
-    this.columns = columnsOf(answer.column);
+  constructor(
+    conn: ToyConn,
+    statements: string[],
+    args: readonly unknown[],
+    options: StatementOptions | undefined,
+  ) {
     this.conn = conn;
-    this.#sql = sql;
-    this.#answer = answer;
+    this.#statements = statements;
+    this.#args = args;
     this.#options = options;
+    this.#answer = conn.answer(statements[0] ?? "", args);
     conn.inner.openRows = this;
   }
 
+  get columns(): readonly Column[] {
+    return columnsOf(this.#answer.column);
+  }
+
   get rowsAffected(): number {
-    return this.#isOpen ? 0 : (this.#answer.rowsAffected ?? 0);
+    return this.#isAtEnd ? (this.#answer.rowsAffected ?? 0) : 0;
+  }
+
+  get hasNextResultSet(): boolean {
+    return this.#isOpen && this.#statements.length > 1;
   }
 
   async next(): Promise<unknown[] | undefined> {
-    if (!this.#isOpen) return undefined;
-    try {
-      const speed = this.#sql === "SLOW" ? "slow" : "quick";
-      return await this.conn.run("next", "", this.#options, () => this.#take(), speed);
-    } catch (error) {
-      this.#end();
-      throw error;
-    }
+    if (!this.#isOpen || this.#isAtEnd) return undefined;
+    const speed = this.#statements[0] === "SLOW" ? "slow" : "quick";
+    return this.#call("next", () => this.#take(), speed);
+  }
+
+  async nextResultSet(): Promise<boolean> {
+    if (!this.#isOpen) return false;
+    return this.#call("nextResultSet", () => this.#advance(), "quick");
   }
 
   async close(): Promise<void> {
@@ -333,14 +361,37 @@ export class ToyRows implements DriverRows {
     this.#end();
   }
 
+  async #call<T>(call: DriverCall, answer: () => T, speed: "slow" | "quick"): Promise<T> {
+    try {
+      return await this.conn.run(call, "", this.#options, answer, speed);
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+  }
+
   #take(): unknown[] | undefined {
     const { column, values = [], error } = this.#answer;
     const portion = values.slice(this.#read, this.#read + 100);
     this.#read += portion.length;
     if (portion.length > 0) return rowsOf(column, portion, this.#options?.rowMode);
-    this.#end();
     if (error !== undefined) throw error;
+    this.#isAtEnd = true;
+    if (this.#statements.length === 1) this.#end();
     return undefined;
+  }
+
+  #advance(): boolean {
+    this.#statements.shift();
+    const [sql] = this.#statements;
+    if (sql === undefined) {
+      this.#end();
+      return false;
+    }
+    this.#answer = this.conn.answer(sql, this.#args);
+    this.#read = 0;
+    this.#isAtEnd = false;
+    return true;
   }
 
   get #isOpen(): boolean {

@@ -5,11 +5,13 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import type { Connector, DriverConn } from "../../driver/driver.ts";
 import { abortCases } from "./abort-cases.ts";
 import { Bench, Breach, describe, inTime, Skip } from "./bench.ts";
+import { capabilityCases } from "./capability-cases.ts";
 import type { CaseSpec } from "./case.ts";
 import { closeCases, connectCases } from "./connect-cases.ts";
 import type { DriverDialect } from "./dialect.ts";
 import { lossCases } from "./loss-cases.ts";
 import { preparedCases } from "./prepared-cases.ts";
+import { resultSetCases } from "./result-set-cases.ts";
 import { rowsCases } from "./rows-cases.ts";
 import { sessionCases } from "./session-cases.ts";
 import { statementCases } from "./statement-cases.ts";
@@ -25,6 +27,8 @@ const SPECS: readonly CaseSpec[] = [
   ...txCases,
   ...sessionCases,
   ...lossCases,
+  ...resultSetCases,
+  ...capabilityCases,
 ];
 
 /** How the cases are run. */

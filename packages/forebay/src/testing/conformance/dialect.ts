@@ -23,7 +23,7 @@ export interface DriverDialect<C extends DriverConn = DriverConn> {
    * A statement without arguments that gives `count` rows of one column, `n`: 1, 2, and so on.
    * Asked for 0 to 5000 rows. A number, a bigint or its text will do.
    */
-  series(count: number): string;
+  readonly series: (count: number) => string;
   /** A statement that gives back, in one row of one column, the text that is its one argument. */
   readonly echo: string;
   /** A statement without arguments that the server refuses, in or out of a transaction. */
@@ -53,6 +53,13 @@ export interface DriverDialect<C extends DriverConn = DriverConn> {
    * failure must not look like the whole.
    */
   readonly failingMidway?: string | undefined;
+  /**
+   * One text of these statements, to be run without arguments, such as `a; b`. Left out where a
+   * text is one statement.
+   */
+  several?(statements: readonly string[]): string;
+  /** As `echo`, of an argument with the name `value`; for drivers with `takesNamedArgs`. */
+  readonly echoNamed?: string | undefined;
   /**
    * Ends a connection from outside, as an administrator or a broken network does. Resolves when
    * that was asked for; it may take effect later.

@@ -142,17 +142,6 @@ export const statementCases: readonly CaseSpec[] = [
       }
     },
   },
-  {
-    name: "rejects an argument that cannot be sent, and can be used on",
-    rule: "What cannot be sent is rejected, and never sent as something else",
-    run: async (bench) => {
-      const session = await bench.connect();
-      await bench.rejects("a statement with a symbol as its argument", () =>
-        session.conn.query(bench.dialect.echo, [Symbol("not data")]),
-      );
-      await bench.answers(session, "after one whose argument could not be sent");
-    },
-  },
 ];
 
 /** The one value that the dialect's `echo` gives back. */
