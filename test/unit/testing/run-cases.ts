@@ -15,12 +15,14 @@ export async function reportOn<C extends DriverConn>(
   dialect: DriverDialect<C>,
 ): Promise<DriverReport> {
   const clock = new VirtualClock();
-  const checking = checkDriver(connector, dialect, { clock, callTimeoutMs: 200 }).catch(
-    (error: unknown) => {
-      if (error instanceof DriverConformanceError) return error.report;
-      throw error;
-    },
-  );
+  const checking = checkDriver(connector, dialect, {
+    clock,
+    callTimeoutMs: 200,
+    abortRounds: 12,
+  }).catch((error: unknown) => {
+    if (error instanceof DriverConformanceError) return error.report;
+    throw error;
+  });
   return inVirtualTime(clock, checking);
 }
 

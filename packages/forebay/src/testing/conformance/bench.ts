@@ -68,6 +68,8 @@ export interface BenchOptions {
   readonly clock: Clock;
   /** How long one call may take, in milliseconds. */
   readonly callTimeoutMs: number;
+  /** How often an abort is tried against the calls that follow it. */
+  readonly abortRounds: number;
 }
 
 /** What a case is given. One bench for each run of a case. */
@@ -76,6 +78,7 @@ export class Bench<C extends DriverConn = DriverConn> {
   readonly dialect: DriverDialect<C>;
   readonly clock: Clock;
   readonly callTimeoutMs: number;
+  readonly abortRounds: number;
   /** Open sessions, and those that a case may have closed itself. */
   readonly #open = new Set<Session<C>>();
   /** Connects under way. */
@@ -86,12 +89,13 @@ export class Bench<C extends DriverConn = DriverConn> {
   constructor(
     connector: Connector<C>,
     dialect: DriverDialect<C>,
-    { clock, callTimeoutMs }: BenchOptions,
+    { clock, callTimeoutMs, abortRounds }: BenchOptions,
   ) {
     this.connector = connector;
     this.dialect = dialect;
     this.clock = clock;
     this.callTimeoutMs = callTimeoutMs;
+    this.abortRounds = abortRounds;
   }
 
   /** A connection, which is closed at the end of the case. */

@@ -42,6 +42,12 @@ export interface CheckDriverOptions {
   readonly callTimeoutMs?: number | undefined;
   /** How long a case may take, in milliseconds. @defaultValue 60000 */
   readonly caseTimeoutMs?: number | undefined;
+  /**
+   * How often an abort is tried against the calls that follow it. What goes wrong there is a race,
+   * so that more rounds find what is rarer: thousands for a night, with a longer `caseTimeoutMs`.
+   * @defaultValue 80, about a second on a local server
+   */
+  readonly abortRounds?: number | undefined;
 }
 
 /** How one case ended. */
@@ -103,10 +109,10 @@ export class DriverConformanceError extends Error {
  * @example
  * ```ts
  * import { test } from "node:test";
- * import { postgres } from "forebay/postgres";
+ * import { type PgConnection, postgres } from "forebay/postgres";
  * import { type DriverDialect, driverCases } from "forebay/testing";
  *
- * declare const dialect: DriverDialect;
+ * declare const dialect: DriverDialect<PgConnection>;
  *
  * for (const { name, run } of driverCases(postgres("postgres://localhost/test"), dialect)) {
  *   test(name, async (t) => {
@@ -145,10 +151,10 @@ export function driverCases<C extends DriverConn>(
  *
  * @example
  * ```ts
- * import { postgres } from "forebay/postgres";
+ * import { type PgConnection, postgres } from "forebay/postgres";
  * import { checkDriver, type DriverDialect } from "forebay/testing";
  *
- * declare const dialect: DriverDialect;
+ * declare const dialect: DriverDialect<PgConnection>;
  *
  * const { cases } = await checkDriver(postgres("postgres://localhost/test"), dialect);
  * for (const { name, outcome, reason = "" } of cases) console.log(outcome, name, reason);
@@ -172,9 +178,11 @@ async function runCase<C extends DriverConn>(
   { name, rule, run }: CaseSpec,
   connector: Connector<C>,
   dialect: DriverDialect<C>,
-  { clock = systemClock, callTimeoutMs = 5000, caseTimeoutMs = 60_000 }: CheckDriverOptions,
+  options: CheckDriverOptions,
 ): Promise<DriverCaseReport> {
-  const bench = new Bench<C>(connector, dialect, { clock, callTimeoutMs });
+  const { clock = systemClock, callTimeoutMs = 5000, caseTimeoutMs = 60_000 } = options;
+  const { abortRounds = 80 } = options;
+  const bench = new Bench<C>(connector, dialect, { clock, callTimeoutMs, abortRounds });
   const unhandled: unknown[] = [];
   const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
   process.on("unhandledRejection", onUnhandled);
