@@ -86,9 +86,10 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   enqueue(waiter: Waiter<L>, nowMs: MonotonicMs): void {
     assert(this.phase === "open", "core: enqueue on an open pool");
     assert(this.hasRoomToWait(waiter.lane), "core: the queue has room");
-    const { lanes } = this;
+    const { lanes, slots } = this;
     const isWanted = lanes.enqueue(waiter);
-    waiter.atLimit = !isWanted || lanes.demand > this.supply;
+    const isFull = slots.leased.size >= this.limits.maxOpenConns;
+    waiter.atLimit = isFull || !isWanted || lanes.demand > this.supply;
     if (waiter.atLimit) waiter.lane.counters.waitCount += 1;
     this.#wakeBy(waiter.deadlineAtMs);
     this.#follow(nowMs);
@@ -448,8 +449,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
 
   /** After any event by which somebody who waits may come to be served. */
   #follow(nowMs: MonotonicMs): void {
-    if (this.lanes.size > 0 && this.slots.idle.size > 0) this.#serve(nowMs);
-    this.#dialAsNeeded(nowMs);
+    if (this.slots.idle.size > 0 && this.lanes.size > 0) this.#serve(nowMs);
+    if (this.mayDial) this.#dialAsNeeded(nowMs);
   }
 
   /**

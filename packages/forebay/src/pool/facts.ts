@@ -167,6 +167,7 @@ export class PoolFacts<C extends PooledConn, L> {
     const longest = idle.head;
     if (longest === undefined) return Infinity;
     const spareAtMs = idle.size > this.minIdle ? idleDueAtMs(longest, this.limits) : Infinity;
+    if (this.limits.keepaliveMs === Infinity) return spareAtMs;
     const quietest = this.quietestIdle();
     return quietest === undefined
       ? spareAtMs
