@@ -122,6 +122,8 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
     try {
       if (this.#index >= this.#batch.length) await this.#fetch();
       if (this.#phase === "exhausted") return { done: true, value: undefined };
+      // They may have been ended since the batch arrived, a turn of the microtask queue ago.
+      this.#assertReading();
       return { done: false, value: this.#takeRow() };
     } finally {
       this.#turns.give();
