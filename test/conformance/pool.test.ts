@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { openDB } from "../../packages/forebay/src/sql/db.ts";
+import { open, register } from "../../packages/forebay/src/sql/registry.ts";
 import {
   atOnce,
   closedBy,
@@ -369,4 +370,29 @@ test("TestNilErrorAfterClose: a second close of anything resolves, and does noth
   for (const each of [rows, stmt, conn, db]) await each.close();
   expect(database.log).toHaveLength(length);
   expect(database.violations).toEqual([]);
+});
+
+test("TestOpenConnector: the address is read once; close closes the connector", async () => {
+  const { database } = sqlBench();
+  const read: string[] = [];
+  let closes = 0;
+  const connector = Object.assign(database, {
+    close: () => {
+      closes += 1;
+    },
+  });
+  register("conformance", {
+    openConnector: (dsn) => {
+      read.push(dsn);
+      return connector;
+    },
+  });
+  const db = open("conformance", "the address", { maxOpenConns: 2 });
+  expect(db.connector).toBe(connector);
+  expect(database.conns).toEqual([]);
+  await atOnce(4, () => db.ping());
+  expect([read, closes]).toEqual([["the address"], 0]);
+  await db.close();
+  await db.close();
+  expect([read, closes]).toEqual([["the address"], 1]);
 });

@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import type { Column } from "../../packages/forebay/src/driver/driver.ts";
+import { scan, type Scanner } from "../../packages/forebay/src/sql/scan.ts";
 import { connOf, outcome, rejection, sqlBench } from "./support.ts";
 
 const NO_ROWS = { code: "NO_ROWS", family: "operating" };
@@ -179,5 +181,71 @@ test("TestCursorFake: a value that is a driver's cursor reaches the reader as it
   database.batches = [[{ list: cursor }]];
   expect((await db.queryRow<{ list: unknown }>("a")).list).toBe(cursor);
   for await (const row of db.rows<{ list: unknown }>("a")) expect(row.list).toBe(cursor);
+  await done();
+});
+
+test("TestRowsColumnTypes: a column says what the driver knows of it", async () => {
+  const { db, database, done } = sqlBench();
+  const columns: readonly Column[] = [
+    { name: "id", type: "int8", nullable: false },
+    { name: "name", type: "varchar", nullable: true, length: 20 },
+    { name: "price", type: "numeric", precision: 12, scale: 2 },
+  ];
+  database.answer = () => ({ columns });
+  expect((await db.query("a")).columns).toEqual(columns);
+  const driver = connOf(database, 1);
+  const { stream } = driver;
+  driver.stream = async (...call) => {
+    const rows = await stream.apply(driver, call);
+    return Object.defineProperty(rows, "columns", { value: columns });
+  };
+  const rows = db.rows("a");
+  await rows.next();
+  expect(rows.columns).toEqual(columns);
+  await rows.close();
+  expect(rows.columns).toEqual(columns);
+  await done();
+});
+
+test("TestMultiResultSetQuery: each result has its end, and the last gives all back", async () => {
+  const { db, database, leased, done } = sqlBench();
+  database.batches = [[{ n: 1 }, { n: 2 }]];
+  database.moreResults = [[[{ n: 3 }]], []];
+  const rows = db.rows<{ n: number }>("a; b; c");
+  const seen: number[][] = [];
+  do {
+    expect(leased()).toBe(seen.length === 0 ? 0 : 1);
+    const result: number[] = [];
+    for await (const { n } of rows) result.push(n);
+    seen.push(result);
+  } while (await rows.nextResultSet());
+  expect(seen).toEqual([[1, 2], [3], []]);
+  expect(leased()).toBe(0);
+  expect([await rows.nextResultSet(), (await rows.next()).done]).toEqual([false, true]);
+  await done();
+});
+
+test("TestQueryRowNilScanDest: a scanner that is none is an error, and nothing leaks", async () => {
+  const { db, leased, done } = sqlBench({ maxOpenConns: 1 });
+  const none = undefined as unknown as Scanner<number>;
+  const read = async () => scan(await db.queryRow("a"), { n: none });
+  const error = await rejection(read());
+  expect(error).toMatchObject({ code: "VALUE_MISMATCH", cause: expect.any(TypeError) });
+  expect(String(error)).toContain('column "n"');
+  expect(leased()).toBe(0);
+  await db.ping();
+  await done();
+});
+
+test("TestRowsScanProperlyWrapsErrors: what a scanner throws is the cause", async () => {
+  const { db, done } = sqlBench();
+  const mistake = new RangeError("no such state");
+  const refuse: Scanner<never> = () => {
+    throw mistake;
+  };
+  for await (const row of db.rows("a")) {
+    const read = async () => scan(row, { n: refuse });
+    expect(await rejection(read())).toMatchObject({ code: "VALUE_MISMATCH", cause: mistake });
+  }
   await done();
 });

@@ -12,7 +12,7 @@ export const POOL_ROWS: readonly ConformanceRow[] = [
   {
     id: "TestOpenConnector",
     pins: "`Open` parses the address once; closing the `DB` closes the connector",
-    open: "needs `open` by the name of a driver",
+    test: "TestOpenConnector: the address is read once; close closes the connector",
   },
   {
     id: "TestBadDriver",

@@ -28,14 +28,14 @@ export const RESULT_ROWS: readonly ConformanceRow[] = [
   {
     id: "TestRowsColumnTypes",
     pins: "`ColumnTypes` gives each column's type and what its values are scanned into",
-    open: "needs the types of columns",
+    test: "TestRowsColumnTypes: a column says what the driver knows of it",
   },
   {
     id: "TestMultiResultSetQuery",
     pins:
       "`Next` is false at the end of a set, `NextResultSet` goes on, the end of the last frees " +
       "the connection",
-    open: "needs `Rows.nextResultSet`",
+    test: "TestMultiResultSetQuery: each result has its end, and the last gives all back",
   },
   {
     id: "TestRowsCloseOrder",
@@ -74,7 +74,7 @@ export const RESULT_ROWS: readonly ConformanceRow[] = [
   {
     id: "TestQueryRowNilScanDest",
     pins: "A nil destination is an error, and nothing leaks (#4859)",
-    open: "needs `scan`",
+    test: "TestQueryRowNilScanDest: a scanner that is none is an error, and nothing leaks",
   },
   {
     id: "TestQueryRowClosingStmt",
@@ -89,7 +89,7 @@ export const RESULT_ROWS: readonly ConformanceRow[] = [
   {
     id: "TestRowsScanProperlyWrapsErrors",
     pins: "What a `Scanner` returns can be unwrapped from the error of `Scan` (#38099)",
-    open: "needs `scan`",
+    test: "TestRowsScanProperlyWrapsErrors: what a scanner throws is the cause",
   },
   {
     id: "TestCursorFake",

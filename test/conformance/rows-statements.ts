@@ -67,16 +67,12 @@ export const STATEMENT_ROWS: readonly ConformanceRow[] = [
   {
     id: "TestTxStmtClosedRePrepares",
     pins: "`Tx.Stmt` of a closed statement prepares it afresh",
-    go: "The closed statement works in the transaction",
-    test: "TestTxStmtClosedRePrepares: a closed statement is refused in a transaction too",
-    differs: "use after close is a mistake wherever it is made, and says so",
+    test: "TestTxStmtClosedRePrepares: a closed statement is prepared afresh",
   },
   {
     id: "TestTxStmtFromTxStmtRePrepares",
     pins: "`Tx.Stmt` of another transaction's statement prepares it afresh",
-    go: "The statement of an ended transaction works in the next",
-    test: "TestTxStmtFromTxStmtRePrepares: it is of use in its transaction alone",
-    differs: "a statement of a transaction ends with it; one that is to outlive it is the `DB`'s",
+    test: "TestTxStmtFromTxStmtRePrepares: another's is prepared afresh",
   },
   {
     id: "TestParentStmtOutlivesTxStmt",

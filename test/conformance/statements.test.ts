@@ -162,20 +162,30 @@ test("TestTxStmtPreparedOnce: what the connection knows is not prepared again", 
   await done();
 });
 
-test("TestTxStmtClosedRePrepares: a closed statement is refused in a transaction too", async () => {
-  const { db, database, leased, done } = sqlBench();
+test("TestTxStmtClosedRePrepares: a closed statement is prepared afresh", async () => {
+  const { db, database, leased, done } = sqlBench({ maxOpenConns: 1 });
   const stmt = await db.prepare("p");
   await stmt.close();
+  database.log.length = 0;
   const tx = await db.begin();
-  expect(await rejection(tx.stmt(stmt).exec())).toMatchObject(STMT_CLOSED);
-  await tx.exec("a");
+  const bound = tx.stmt(stmt);
+  await bound.exec();
+  await bound.exec();
   await tx.commit();
+  expect(database.calls).toEqual([
+    "begin",
+    "stmt.close p",
+    "prepare p",
+    "stmt.query p",
+    "stmt.query p",
+    "commit",
+  ]);
+  expect(await rejection(stmt.exec())).toMatchObject(STMT_CLOSED);
   expect(leased()).toBe(0);
-  expect(countOf(database.calls, "prepare p")).toBe(1);
   await done();
 });
 
-test("TestTxStmtFromTxStmtRePrepares: it is of use in its transaction alone", async () => {
+test("TestTxStmtFromTxStmtRePrepares: another's is prepared afresh", async () => {
   const { db, database, done } = sqlBench({ maxOpenConns: 1 });
   const first = await db.begin();
   const stmt = await first.prepare("p");
@@ -183,9 +193,11 @@ test("TestTxStmtFromTxStmtRePrepares: it is of use in its transaction alone", as
   expect(countOf(database.calls, "prepare p")).toBe(1);
   await first.commit();
   const second = await db.begin();
-  expect(await rejection(second.stmt(stmt).exec())).toMatchObject(STMT_CLOSED);
-  await second.exec("a");
+  await second.stmt(stmt).exec();
+  expect(countOf(database.calls, "prepare p")).toBe(2);
+  expect(connOf(database, 1).isInTx).toBe(true);
   await second.commit();
+  expect(await rejection(stmt.exec())).toMatchObject(TX_DONE);
   await done();
 });
 

@@ -27,11 +27,15 @@ test("no two rows have the same id, and no two tests the same name", () => {
   expect(repeated(testsOnDisk().map(({ name }) => name))).toEqual([]);
 });
 
-test("a row without a test says why", () => {
+test("a row without a test says why, and so does one that differs", () => {
   for (const row of rows) {
     const why = "test" in row ? (row.differs ?? "as Go") : "open" in row ? row.open : row.reason;
     expect(why.trim()).not.toBe("");
   }
+});
+
+test("no row is left open", () => {
+  expect(rows.filter((row) => "open" in row)).toEqual([]);
 });
 
 test("the page is what `npm run conformance` writes when all tests pass", () => {

@@ -12,10 +12,12 @@ export {
   type UsageErrorCode,
 } from "./base/errors.ts";
 export type { Random } from "./base/random.ts";
+export { NamedArg, named } from "./driver/args.ts";
 export type {
   Column,
   ConnectOptions,
   Connector,
+  Driver,
   DriverConn,
   DriverResult,
   DriverRows,
@@ -37,7 +39,9 @@ export type { WaiterOrder } from "./pool/waiters.ts";
 export type { Conn } from "./sql/conn.ts";
 export { type DB, type DBOptions, openDB } from "./sql/db.ts";
 export { NoRowsError } from "./sql/errors.ts";
+export { drivers, open, register } from "./sql/registry.ts";
 export type { Rows } from "./sql/rows.ts";
+export { type Scanned, type Scanner, type ScanShape, scan } from "./sql/scan.ts";
 export type { Stmt } from "./sql/stmt.ts";
 export { isSerializationFailure } from "./sql/transaction.ts";
 export type { Tx } from "./sql/tx.ts";

@@ -16,6 +16,7 @@ import type { WaiterOrder } from "../pool/waiters.ts";
 import { runExec, runQuery, runQueryRow, runRows } from "./calls.ts";
 import { Conn } from "./conn.ts";
 import { connDone } from "./errors.ts";
+import { checkMaxStmts, Prepared } from "./prepared.ts";
 import { PooledRunner } from "./retry.ts";
 import type { Rows } from "./rows.ts";
 import { finishVoid } from "./runner.ts";
@@ -34,8 +35,17 @@ import type {
   TransactionOptions,
 } from "./types.ts";
 
-/** The options of a `DB`: those of its pool. */
-export type DBOptions = PoolOptions;
+/** The options of a `DB`: those of its pool, and some of its own. */
+export interface DBOptions extends PoolOptions {
+  /**
+   * How many statements each connection keeps prepared for the `Stmt`s of this `DB`: when one more
+   * is prepared there, the one used longest ago is closed; it is prepared again when it is needed.
+   * A statement costs the server memory on each connection, and a program that makes its texts as
+   * it goes would otherwise fill it. A whole number from 1, or `Infinity` for no limit.
+   * @defaultValue 256
+   */
+  readonly maxStmtsPerConn?: number | undefined;
+}
 
 /**
  * Makes a `DB` over a connector. Opens nothing yet, unless minIdleConns asks for it: `ping` tells
@@ -58,7 +68,9 @@ export function openDB<C extends DriverConn>(
   connector: Connector<C>,
   options: DBOptions = {},
 ): DB<C> {
-  return new DB(new Pool(connector, options), {
+  const { maxStmtsPerConn, ...poolOptions } = options;
+  const prepared = new Prepared(checkMaxStmts(maxStmtsPerConn));
+  return new DB(connector, new Pool(connector, poolOptions), prepared, {
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
     rollbackTimeoutMs: options.resetTimeoutMs ?? ROLLBACK_TIMEOUT_MS,
@@ -82,14 +94,17 @@ const ROLLBACK_TIMEOUT_MS = 5000;
  * `Tx`.
  */
 export class DB<C extends DriverConn = DriverConn> implements Querier, AsyncDisposable {
+  /** What it was opened over. (`DB.Driver`.) */
+  readonly connector: Connector<C>;
   readonly #pool: Pool<C>;
   readonly #runner: PooledRunner<C>;
   readonly #timing: Timing;
 
   /** For `openDB`. The `DB` owns the pool, and closes it. */
-  constructor(pool: Pool<C>, timing: Timing) {
+  constructor(connector: Connector<C>, pool: Pool<C>, prepared: Prepared, timing: Timing) {
+    this.connector = connector;
     this.#pool = pool;
-    this.#runner = new PooledRunner(pool);
+    this.#runner = new PooledRunner(pool, prepared);
     this.#timing = timing;
   }
 
@@ -161,7 +176,7 @@ export class DB<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
    */
   async conn(options?: OperationOptions): Promise<Conn<C>> {
     const lease = await this.#pool.acquire(options);
-    return new Conn(new Scope(lease.conn, lease, connDone), this.#timing);
+    return new Conn(new Scope(lease.conn, lease, this.#runner.prepared, connDone), this.#timing);
   }
 
   /**

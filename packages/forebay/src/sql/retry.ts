@@ -4,6 +4,7 @@
 import type { DriverConn, StatementOptions } from "../driver/driver.ts";
 import { isBadConn } from "../driver/errors.ts";
 import type { AcquireOptions, Pool } from "../pool/pool.ts";
+import type { Prepared } from "./prepared.ts";
 import type { Finish, Runner, Use } from "./runner.ts";
 
 /**
@@ -14,10 +15,12 @@ const CACHED_TRIES = 2;
 
 /** Makes each call on a connection of the pool's choice. */
 export class PooledRunner<C extends DriverConn> implements Runner<C> {
+  readonly prepared: Prepared;
   readonly #pool: Pool<C>;
 
-  constructor(pool: Pool<C>) {
+  constructor(pool: Pool<C>, prepared: Prepared) {
     this.#pool = pool;
+    this.prepared = prepared;
   }
 
   /**

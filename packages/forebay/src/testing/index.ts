@@ -1,4 +1,5 @@
-// forebay/testing: a virtual clock and a scripted connector, for tests of code that uses a pool.
+// forebay/testing: a virtual clock, a scripted connector for tests of code that uses a pool, and a
+// scripted database for tests of code that uses a `DB`.
 
 export {
   FakeConn,
@@ -7,4 +8,5 @@ export {
   type FakeOutcome,
   type FakeScript,
 } from "./fake-connector.ts";
+export { type DriverCall, FakeDatabase, FakeDbConn, type Hang } from "./fake-database.ts";
 export { VirtualClock } from "./virtual-clock.ts";
