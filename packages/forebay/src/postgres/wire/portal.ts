@@ -13,7 +13,7 @@ import type { RowShape } from "./row-shape.ts";
 const FIRST_ROWS = 128;
 
 /** How long a portion is meant to be, in bytes. */
-const PORTION_BYTES = 512 * 1024;
+export const PORTION_BYTES: number = 512 * 1024;
 
 /**
  * How long rows that nobody wants may keep `close` waiting before the server is asked to stop, in
