@@ -78,6 +78,8 @@ const HEAD: readonly string[] = [
   "test there. Where Forebay behaves otherwise on purpose, the row says why, and its test pins",
   "what Forebay does.",
   "",
+  "Numbers such as #34775 are issues of Go.",
+  "",
   "The page is written by `npm run conformance`, which runs the tests. `npm run check` fails when",
   "the table, the tests and the page do not agree.",
   "",
