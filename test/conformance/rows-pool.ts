@@ -35,6 +35,11 @@ export const POOL_ROWS: readonly ConformanceRow[] = [
     test: "TestMaxIdleConns: one is kept idle; lowered to 0 it goes, and none is kept",
   },
   {
+    id: "TestMaxIdleConns/go",
+    pins: "By default two may be idle, and any number open",
+    open: "needs the preset `go`",
+  },
+  {
     id: "TestMaxOpenConns",
     pins:
       "Under load no more are open than allowed, and statements are reused; lowered limits trim " +
@@ -58,6 +63,11 @@ export const POOL_ROWS: readonly ConformanceRow[] = [
     differs:
       "a failed dial pauses dialing and is tried again; waiters get its error as the cause of " +
       "`POOL_TIMEOUT`, or of `CONNECT_FAILED` at once where trying again cannot help",
+  },
+  {
+    id: "TestPendingConnsAfterErr/go",
+    pins: "The error of a failed dial goes to one who waits",
+    open: "needs the preset `go`",
   },
   {
     id: "TestPoolExhaustOnCancel",

@@ -12,6 +12,12 @@ export const UNPINNED_ROWS: readonly ConformanceRow[] = [
     differs: 'arrival bounds how long anyone waits; `waiterOrder: "random"` is theirs',
   },
   {
+    id: "U1/go",
+    pins: "The order of waiters where it is Go's",
+    go: "At random",
+    open: "needs the preset `go`",
+  },
+  {
     id: "U2",
     pins: "The order of idle connections",
     go: "The one used last, since Go 1.18; before, the one idle longest",
