@@ -396,3 +396,26 @@ test("a statement of a Conn stays on its connection", async () => {
   expect(database.log).toEqual(["1 prepare p", "2 query elsewhere", "1 stmt.query p"]);
   await done();
 });
+
+test.each([
+  ["rows", "stmt", "tx", "conn"],
+  ["stmt", "rows", "conn", "tx"],
+  ["conn", "tx", "rows", "stmt"],
+  ["tx", "conn", "stmt", "rows"],
+  ["conn", "stmt", "tx", "rows"],
+  ["stmt", "conn", "rows", "tx"],
+] as const)("ended in the order %s, %s, %s, %s, all is given back", async (...order) => {
+  const { db, database, leased, done } = sqlBench({ maxOpenConns: 1 });
+  const conn = await db.conn();
+  const tx = await conn.begin();
+  const stmt = await tx.prepare("p");
+  const rows = stmt.rows();
+  await rows.next();
+  const ends = { rows, stmt, conn, tx };
+  for (const name of order) await ends[name][Symbol.asyncDispose]();
+  for (const name of order) await ends[name][Symbol.asyncDispose]();
+  expect(leased()).toBe(0);
+  expect(database.calls.filter((call) => call === "rows.close")).toHaveLength(1);
+  expect(database.calls.filter((call) => call === "rollback")).toHaveLength(1);
+  await done();
+});

@@ -1,6 +1,7 @@
 // A database for tests of code that uses the SQL layer: it does what it is told, call by call,
 // keeps a log, and checks from its side that the rules of the driver contract are kept.
 
+import { ForebayError } from "../base/errors.ts";
 import type {
   Column,
   ConnectOptions,
@@ -221,11 +222,20 @@ export class FakeDbConn implements DriverConn {
     });
   }
 
-  commit(options?: OperationOptions): Promise<void> {
-    return this.perform("commit", "", options, () => {
-      if (!this.isInTx) this.violate("commit without a transaction");
-      this.isInTx = false;
-    });
+  async commit(options?: OperationOptions): Promise<void> {
+    const signal = options?.signal;
+    signal?.throwIfAborted();
+    try {
+      await this.perform("commit", "", options, () => {
+        if (!this.isInTx) this.violate("commit without a transaction");
+        this.isInTx = false;
+      });
+    } catch (error) {
+      if (signal?.aborted !== true || error !== signal.reason) throw error;
+      const message = "the commit was sent, and no answer came";
+      const details = { retryable: false, cause: error };
+      throw new ForebayError("operating", "OUTCOME_UNKNOWN", message, details);
+    }
   }
 
   rollback(options?: OperationOptions): Promise<void> {
