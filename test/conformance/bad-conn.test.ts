@@ -54,6 +54,7 @@ test("TestManyErrBadConn/Conn: dead sessions are dropped as they come back", asy
   for (let left = 4; left >= 0; left--) {
     const conn = await db.conn();
     expect(await rejection(conn.ping())).toBeInstanceOf(BadConnError);
+    expect(await rejection(conn.query("a"))).toBeInstanceOf(BadConnError);
     await conn.close();
     expect(db.stats().idle).toBe(left);
   }

@@ -117,7 +117,9 @@ export const POOL_ROWS: readonly ConformanceRow[] = [
   {
     id: "TestManyErrBadConn",
     pins: "With more dead idle connections than retries, every call still succeeds (#8834)",
+    go: "A ping is not tried again once it was sent",
     test: "TestManyErrBadConn: every call gets past more dead connections than it tries",
+    differs: "a ping is tried again too: what died while idle says nothing of the database",
   },
   {
     id: "TestManyErrBadConn/Stmt",
@@ -127,7 +129,9 @@ export const POOL_ROWS: readonly ConformanceRow[] = [
   {
     id: "TestManyErrBadConn/Conn",
     pins: "So does taking a `Conn`",
+    go: "A bad connection ends the `Conn`",
     test: "TestManyErrBadConn/Conn: dead sessions are dropped as they come back",
+    differs: "a session that is lost is its holder's until he closes it, and each call says so",
   },
   {
     id: "TestErrBadConnReconnect",

@@ -73,6 +73,7 @@ export const STATEMENT_ROWS: readonly ConformanceRow[] = [
     id: "TestTxStmtFromTxStmtRePrepares",
     pins: "`Tx.Stmt` of another transaction's statement prepares it afresh",
     test: "TestTxStmtFromTxStmtRePrepares: another's is prepared afresh",
+    differs: "in the same transaction it is not: what the connection knows is used",
   },
   {
     id: "TestParentStmtOutlivesTxStmt",

@@ -132,8 +132,7 @@ test("TestTxPrepare: a statement of a transaction ends with its commit", async (
   const stmt = await tx.prepare("p");
   expect(await stmt.queryRow()).toEqual({ n: 1 });
   await tx.commit();
-  const error = await rejection(stmt.query());
-  expect(error).toMatchObject({ code: expect.stringMatching(/^(TX_DONE|STMT_CLOSED)$/) });
+  expect(await rejection(stmt.query())).toMatchObject(TX_DONE);
   await db.prepare("q");
   expect([...connOf(database, 1).prepared]).toEqual(["q"]);
   await done();
@@ -350,8 +349,6 @@ test("TestIssue20647: a statement of a session stays on that connection", async 
   expect(used).toEqual(Array.from({ length: 5 }, () => "1 stmt.query p"));
   expect(countOf(database.calls, "prepare p")).toBe(1);
   await conn.close();
-  expect(await rejection(stmt.query())).toMatchObject({
-    code: expect.stringMatching(/^(CONN_DONE|STMT_CLOSED)$/),
-  });
+  expect(await rejection(stmt.query())).toMatchObject({ code: "CONN_DONE" });
   await done();
 });
