@@ -419,3 +419,23 @@ test.each([
   expect(database.calls.filter((call) => call === "rollback")).toHaveLength(1);
   await done();
 });
+
+test("a statement that the server has forgotten is prepared again at its next use", async () => {
+  const { db, database, done } = sqlBench();
+  const stmt = await db.prepare("p");
+  const gone = new Error("no such statement");
+  database.failNext("stmt.query", gone);
+  expect(await rejection(stmt.query())).toBe(gone);
+  database.conns[0]?.forgotten.add("p");
+  await stmt.query();
+  await stmt.query();
+  expect(database.calls).toEqual([
+    "prepare p",
+    "stmt.query p",
+    "stmt.close p",
+    "prepare p",
+    "stmt.query p",
+    "stmt.query p",
+  ]);
+  await done();
+});

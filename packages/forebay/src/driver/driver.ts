@@ -110,6 +110,12 @@ export interface DriverStmt {
    * second call.
    */
   close(): Promise<void>;
+  /**
+   * Whether it may be used again; `false` once the server has shown that it does not know the
+   * statement any more, or not in this form. Then it is closed, and prepared again when it is
+   * needed. Synchronous. @defaultValue always valid
+   */
+  isValid?(): boolean;
   /** As `DriverConn.checkArg`, for this statement; goes before it. */
   checkArg?(value: unknown, index: number): unknown;
 }

@@ -58,10 +58,13 @@ export class Prepared {
     this.#max = max;
   }
 
-  /** The plan's statement on this connection, which is about to be used; `undefined` if none. */
+  /**
+   * The plan's statement on this connection, which is about to be used; `undefined` if there is
+   * none that is of use.
+   */
   find(plan: Plan, conn: DriverConn): DriverStmt | undefined {
     const entry = this.#byConn.get(conn)?.get(plan);
-    if (entry === undefined) return undefined;
+    if (entry === undefined || entry.stmt.isValid?.() === false) return undefined;
     entry.lastUse = ++this.#uses;
     return entry.stmt;
   }
@@ -83,7 +86,7 @@ export class Prepared {
       this.#byConn.set(conn, entries);
     }
     for (const [other, { stmt }] of entries) {
-      if (!other.isOver) continue;
+      if (!other.isOver && stmt.isValid?.() !== false) continue;
       entries.delete(other);
       await stmt.close();
     }

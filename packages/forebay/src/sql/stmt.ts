@@ -36,7 +36,8 @@ let planOf: (stmt: Stmt) => Plan;
  *
  * Every method may be called concurrently. After `close`, calls reject with `STMT_CLOSED`, also
  * those that were still waiting for a connection. How many statements a connection keeps is limited
- * by `maxStmtsPerConn`; one that had to make room is prepared again when it is needed.
+ * by `maxStmtsPerConn`; one that had to make room is prepared again when it is needed. So is one
+ * that the server does not know any more, or whose columns have changed, after a call that fails.
  *
  * @example
  * ```ts

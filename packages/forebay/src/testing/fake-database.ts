@@ -181,6 +181,8 @@ export class FakeDbConn implements DriverConn {
   isInTx = false;
   /** Prepared and not closed. */
   readonly prepared: Set<string> = new Set();
+  /** Of these, what the server does not know any more: `isValid` of the statement says so. */
+  readonly forgotten: Set<string> = new Set();
   /** Rows that were opened and have not ended. */
   openRows: DriverRows | undefined;
   readonly #onLost: ((reason: unknown) => void) | undefined;
@@ -364,11 +366,16 @@ class FakeStmt implements DriverStmt {
     });
   }
 
+  isValid(): boolean {
+    return !this.#conn.forgotten.has(this.#sql);
+  }
+
   close(): Promise<void> {
     return this.#conn.perform("stmt.close", this.#sql, undefined, () => {
       this.#assertOpen();
       this.#isClosed = true;
       this.#conn.prepared.delete(this.#sql);
+      this.#conn.forgotten.delete(this.#sql);
     });
   }
 
