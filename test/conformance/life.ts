@@ -200,19 +200,15 @@ export class Life {
     if (call === "close") this.seen.closed += 1;
     const { broken } = this.#faults;
     const fails = broken && this.below(6) === 0;
-    switch (call) {
-      case "connect":
-        return fails ? { fail: new Error("refused"), afterMs: 5 } : { afterMs: this.below(30) };
-      case "isValid":
-        return fails ? { fail: false } : "ok";
-      case "resetSession":
-        if (fails) return { fail: new Error("cannot reset"), afterMs: 5 };
-        return this.below(3) === 0 ? { afterMs: this.below(15) } : "ok";
-      case "close":
-        return { afterMs: this.below(20) };
-      default:
-        return "ok";
+    if (call === "connect") {
+      return fails ? { fail: new Error("refused"), afterMs: 5 } : { afterMs: this.below(30) };
     }
+    if (call === "isValid") return fails ? { fail: false } : "ok";
+    if (call === "resetSession") {
+      if (fails) return { fail: new Error("cannot reset"), afterMs: 5 };
+      return this.below(3) === 0 ? { afterMs: this.below(15) } : "ok";
+    }
+    return call === "close" ? { afterMs: this.below(20) } : "ok";
   }
 }
 
