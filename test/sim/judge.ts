@@ -170,7 +170,10 @@ export class Judge {
     const isBusy = conn.isResetting || conn.isPinging || this.#hooks.isBusyWith(conn);
     this.#hold(!isBusy, "O2 no connection is handed out before it is fit");
     this.#hold(!this.#hooks.hasRefused(conn), "O17 none is handed out that a hook refused");
-    this.#hold((this.#resetsAtDial.get(conn.id) ?? 0) === this.resets, "O2 none from before a reset");
+    this.#hold(
+      (this.#resetsAtDial.get(conn.id) ?? 0) === this.resets,
+      "O2 none from before a reset",
+    );
     const share = this.#shareOf(caller);
     if (!this.#hooks.guardAcquires) {
       const { connMaxLifetimeMs } = coreOf(this.#pool).limits;

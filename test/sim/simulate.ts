@@ -300,7 +300,9 @@ class Simulation {
     this.#warmUps.set(controller, count);
     this.#note(`a warm-up to ${count}`);
     const ended = (error: unknown): void => {
-      this.#note(`the warm-up to ${count} ends${error === undefined ? "" : `: ${String(error)}`}`);
+      this.#note(
+        `the warm-up to ${count} ends${error instanceof Error ? `: ${error.message}` : ""}`,
+      );
       this.#warmUps.delete(controller);
       this.#guard(() => this.#judge.warmed(count, error, controller));
     };

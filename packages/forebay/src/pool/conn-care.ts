@@ -4,9 +4,8 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { PooledConn } from "../driver/driver.ts";
-import type { ReturnCondition } from "./core.ts";
 import type { PoolSettings } from "./options.ts";
-import type { Slot } from "./state.ts";
+import type { ReturnCondition, Slot } from "./state.ts";
 import { orAborted, withinMs } from "./within.ts";
 
 /** Whom the care tells how things ended. */
@@ -22,6 +21,8 @@ export class ConnCare<C extends PooledConn> {
   readonly #settings: PoolSettings<C>;
   readonly #clock: Clock;
   readonly #events: CareEvents<C>;
+  /** Whether there is a hook for what comes back. */
+  readonly #isHooked: boolean;
   /** What is under way, aborted when it runs out of time or the connection is closed meanwhile. */
   readonly #underway = new Map<Slot<C>, AbortController>();
 
@@ -29,6 +30,7 @@ export class ConnCare<C extends PooledConn> {
     this.#settings = settings;
     this.#clock = settings.clock;
     this.#events = events;
+    this.#isHooked = settings.hooks.afterRelease !== undefined;
   }
 
   /** A lease has ended: is the connection fit for the next user, or can it be made so? */
@@ -36,6 +38,12 @@ export class ConnCare<C extends PooledConn> {
     const { conn } = slot;
     // It may have been closed by force under its holder: then nothing may be called on it.
     if (slot.kind !== "leased" || conn === undefined) return;
+    if (conn.isValid === undefined && conn.resetSession === undefined && !this.#isHooked) {
+      this.#events.released(slot, generation, "fit");
+    } else this.#examine(slot, conn, generation);
+  }
+
+  #examine(slot: Slot<C>, conn: C, generation: number): void {
     let condition: ReturnCondition = "fit";
     let reset: Promise<void> | undefined;
     try {
@@ -45,8 +53,7 @@ export class ConnCare<C extends PooledConn> {
       condition = "bad";
       this.#settings.onBackgroundError(error, "reset");
     }
-    const isHooked = this.#settings.hooks.afterRelease !== undefined;
-    if (reset !== undefined || (isHooked && condition === "fit")) condition = "check";
+    if (reset !== undefined || (this.#isHooked && condition === "fit")) condition = "check";
     this.#events.released(slot, generation, condition);
     if (condition === "check") void this.#makeFit(slot, conn, reset);
   }

@@ -1,7 +1,6 @@
 // The pool's decisions, and the only writer of its state. Synchronous on purpose: between two calls
 // every invariant in audit.ts holds, and within a call nothing else can run. Events arrive as
-// method calls, each with the time; what is to be done leaves as effects, for the shell to carry
-// out after the call has returned. Callers: pool.ts and tests.
+// method calls with the time; what is to be done leaves as effects, for shell.ts to carry out.
 
 import { assert } from "../base/assert.ts";
 import type { MonotonicMs } from "../base/clock.ts";
@@ -11,17 +10,11 @@ import type { PooledConn } from "../driver/driver.ts";
 import { DialBackoff } from "./backoff.ts";
 import { Codel, type SheddingOptions } from "./codel.ts";
 import type { Effect, RejectReason } from "./effects.ts";
-import { expiresAtMs } from "./expiry.ts";
+import { expiresAtMs, idleDueAtMs } from "./expiry.ts";
 import { PoolFacts } from "./facts.ts";
 import type { BulkheadLimits, Lane } from "./lanes.ts";
 import type { PoolLimits } from "./options.ts";
-import { type RetireReason, Slot, type Waiter } from "./state.ts";
-
-/**
- * How a connection came back: ready for the next user, of no use, or with a session still to be
- * made fit.
- */
-export type ReturnCondition = "fit" | "bad" | "refused" | "discarded" | "check";
+import { type RetireReason, type ReturnCondition, Slot, type Waiter } from "./state.ts";
 
 /**
  * The pool's state machine. `L` is what the shell hands to a waiter; the core never looks at it.
@@ -36,7 +29,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   constructor(limits: PoolLimits, random: Random, shedding?: SheddingOptions) {
     super(limits, new DialBackoff(random));
     this.#random = random;
-    this.#codel = shedding === undefined ? undefined : new Codel(shedding);
+    this.#codel = shedding && new Codel(shedding);
   }
 
   /** When `tick` must be called, at the latest; `Infinity` for never. */
@@ -86,9 +79,10 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   enqueue(waiter: Waiter<L>, nowMs: MonotonicMs): void {
     assert(this.phase === "open", "core: enqueue on an open pool");
     assert(this.hasRoomToWait(waiter.lane), "core: the queue has room");
-    const { lanes } = this;
+    const { lanes, slots } = this;
     const isWanted = lanes.enqueue(waiter);
-    waiter.atLimit = !isWanted || lanes.demand > this.supply;
+    const isFull = slots.leased.size >= this.limits.maxOpenConns;
+    waiter.atLimit = isFull || !isWanted || lanes.demand > this.supply;
     if (waiter.atLimit) waiter.lane.counters.waitCount += 1;
     this.#wakeBy(waiter.deadlineAtMs);
     this.#follow(nowMs);
@@ -153,8 +147,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     assert(slot.kind === "connecting", "core: a dial ends once");
     this.slots.move(slot, "closed");
     if (this.phase === "open") this.#noteDialFailure(slot, error, nowMs);
-    const { open, closing } = this.slots;
-    if (!mayRetry && open === closing.size) this.#rejectAll("connect-failed", error, nowMs);
+    const mayYetServe = this.slots.open > this.slots.closing.size;
+    if (!mayRetry && !mayYetServe) this.#rejectAll("connect-failed", error, nowMs);
     this.#dialAsNeeded(nowMs);
     this.#finishDraining();
   }
@@ -181,10 +175,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     this.#follow(nowMs);
   }
 
-  /**
-   * The connection was lost, at any time in its life. One that was in use shows that others may be
-   * dead too.
-   */
+  /** The connection was lost, at any time. One in use shows that others may be dead too. */
   lost(slot: Slot<C>, reason: unknown, nowMs: MonotonicMs): void {
     slot.lost = { reason };
     if (slot.kind === "leased") this.suspect(nowMs);
@@ -334,6 +325,11 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
       return;
     }
     if (this.lanes.size > 0 && this.#grantNext(slot, nowMs)) return;
+    this.#park(slot, nowMs);
+  }
+
+  /** Nobody wants the connection: it becomes idle, or goes if there are enough of those. */
+  #park(slot: Slot<C>, nowMs: MonotonicMs): void {
     const wasPinged = slot.kind === "pinging";
     const idle = this.slots.idle.size + this.slots.pinging.size - (wasPinged ? 1 : 0);
     if (idle >= this.maxIdle) {
@@ -342,8 +338,10 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     }
     if (!wasPinged) slot.idleSinceMs = nowMs;
     this.slots.move(slot, "idle");
+    // Those idle for longer have seen to it that the pool wakes for them.
     this.#wakeBy(slot.expiresAtMs);
-    this.#wakeBy(this.idleDueAtMs);
+    const isPlain = this.minIdle === 0 && this.limits.keepaliveMs === Infinity;
+    this.#wakeBy(isPlain ? idleDueAtMs(slot, this.limits) : this.idleDueAtMs);
   }
 
   /** Leases the connection to the waiter whose turn it is; false where there is none. */
@@ -448,7 +446,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
 
   /** After any event by which somebody who waits may come to be served. */
   #follow(nowMs: MonotonicMs): void {
-    if (this.lanes.size > 0 && this.slots.idle.size > 0) this.#serve(nowMs);
+    if (!this.isWanting) return;
+    if (this.slots.idle.size > 0) this.#serve(nowMs);
     this.#dialAsNeeded(nowMs);
   }
 

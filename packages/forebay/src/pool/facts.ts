@@ -91,15 +91,15 @@ export class PoolFacts<C extends PooledConn, L> {
     return demand === this.lanes.demand || demand > this.supply;
   }
 
-  /**
-   * Whether there is room for a dial, and anything that could want one. Cheap, for the usual no.
-   */
+  /** Whether anything could want a connection. Cheap, for the usual no. */
+  get isWanting(): boolean {
+    return this.lanes.size > 0 || this.minIdle > 0 || this.warmTarget > 0;
+  }
+
+  /** Whether there is room for a dial, and anything that could want one. */
   get mayDial(): boolean {
-    return (
-      this.slots.open < this.limits.maxOpenConns &&
-      (this.lanes.size > 0 || this.minIdle > 0 || this.warmTarget > 0) &&
-      this.phase === "open"
-    );
+    const hasRoom = this.slots.open < this.limits.maxOpenConns;
+    return hasRoom && this.isWanting && this.phase === "open";
   }
 
   /**
@@ -174,6 +174,7 @@ export class PoolFacts<C extends PooledConn, L> {
     const longest = idle.head;
     if (longest === undefined) return Infinity;
     const spareAtMs = idle.size > this.minIdle ? idleDueAtMs(longest, this.limits) : Infinity;
+    if (this.limits.keepaliveMs === Infinity) return spareAtMs;
     const quietest = this.quietestIdle();
     return quietest === undefined
       ? spareAtMs

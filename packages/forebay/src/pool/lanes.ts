@@ -174,12 +174,13 @@ export class Lanes<L> {
 
   /** Queues a waiter, in its own queue. Whether there is more demand by it. */
   enqueue(waiter: Waiter<L>): boolean {
-    const before = this.demand;
+    const isAlone = this.#all.length === 1;
+    const before = isAlone ? 0 : this.demand;
     this.#arrivals += 1;
     waiter.arrival = this.#arrivals;
     waiter.lane.waiters.add(waiter);
     this.#size += 1;
-    return this.demand > before;
+    return isAlone ? this.#capacity > 0 : this.demand > before;
   }
 
   /** Takes a queued waiter out. */

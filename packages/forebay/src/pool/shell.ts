@@ -4,15 +4,15 @@
 import { AsyncResource } from "node:async_hooks";
 import { type MonotonicMs, type Timer, TIMER_DELAY_MAX_MS } from "../base/clock.ts";
 import type { Connector, PooledConn } from "../driver/driver.ts";
-import { ConnCare } from "./conn-care.ts";
-import { PoolCore, type ReturnCondition } from "./core.ts";
+import { type CareEvents, ConnCare } from "./conn-care.ts";
+import { PoolCore } from "./core.ts";
 import { Dialer } from "./dialer.ts";
 import type { Effect, RejectReason } from "./effects.ts";
 import { PoolError, type PoolErrorCode } from "./errors.ts";
 import { LeakWatch } from "./leak-watch.ts";
 import { type LeaseOwner, PoolLease } from "./lease.ts";
 import type { BackgroundTask, PoolLimits, PoolSettings } from "./options.ts";
-import type { Slot } from "./state.ts";
+import type { ReturnCondition, Slot } from "./state.ts";
 import { poolStats } from "./stats.ts";
 import { SteadyClock } from "./steady-clock.ts";
 import { WarmUps } from "./warm-up.ts";
@@ -27,16 +27,17 @@ const REJECT_CODES: Readonly<Record<RejectReason, PoolErrorCode>> = {
 };
 
 /** The shell around one pool's core. */
-export class PoolShell<C extends PooledConn> {
+export class PoolShell<C extends PooledConn> implements LeaseOwner<C>, CareEvents<C> {
   readonly core: PoolCore<C, PoolLease<C>>;
   readonly settings: PoolSettings<C>;
+  /** The pool's time. */
+  readonly time: SteadyClock;
   readonly care: ConnCare<C>;
   readonly warmUps: WarmUps;
   /** There where leases are watched. */
   readonly leaks: LeakWatch<C> | undefined;
-  readonly owner: LeaseOwner<C>;
   readonly #connector: Connector<C>;
-  readonly #time: SteadyClock;
+
   readonly #dialer: Dialer<C>;
   /** Background work runs in this context, not in that of the caller who happened to cause it. */
   readonly #context = new AsyncResource("forebay.pool");
@@ -52,25 +53,8 @@ export class PoolShell<C extends PooledConn> {
     this.core = core;
     this.settings = settings;
     this.#connector = connector;
-    this.#time = new SteadyClock(clock, (stalledMs) => this.#onStall(stalledMs));
-    this.care = new ConnCare(settings, {
-      released: (slot, generation, condition) => this.#release(slot, generation, condition),
-      checked: (slot, outcome) => this.tell((nowMs) => core.checked(slot, outcome, nowMs)),
-      pinged: (slot, isAlive) => this.tell((nowMs) => core.pinged(slot, isAlive, nowMs)),
-      closed: (slot) => this.tell((nowMs) => core.closed(slot, nowMs)),
-    });
-    this.owner = {
-      giveBack: (slot, generation) => {
-        this.leaks?.end(slot);
-        this.care.giveBack(slot, generation);
-      },
-      discard: (slot, generation, reason) => {
-        if (reason !== undefined) this.#report("discard", reason);
-        this.leaks?.end(slot);
-        this.#release(slot, generation, "discarded");
-      },
-      refuse: (slot, generation) => this.#release(slot, generation, "refused"),
-    };
+    this.time = new SteadyClock(clock, (stalledMs) => this.#onStall(stalledMs));
+    this.care = new ConnCare(settings, this);
     this.#dialer = new Dialer(connector, settings, {
       dialed: (slot, conn) => {
         this.tell((nowMs) => core.dialed(slot, conn, nowMs));
@@ -89,7 +73,7 @@ export class PoolShell<C extends PooledConn> {
       timeoutError: (waitedMs) => this.error("POOL_TIMEOUT", waitedMs),
     });
     if (leakAfterMs !== Infinity) {
-      const now = () => this.nowMs();
+      const now = () => this.time.nowMs();
       this.leaks = new LeakWatch(clock, now, leakAfterMs, ({ kind, heldMs, stack }) =>
         this.warn(kind, heldMs, stack),
       );
@@ -97,14 +81,47 @@ export class PoolShell<C extends PooledConn> {
     this.tell((nowMs) => core.start(nowMs));
   }
 
-  /** The pool's time. */
-  nowMs(): MonotonicMs {
-    return this.#time.nowMs();
+  // ---- Of leases ----
+
+  giveBack(slot: Slot<C>, generation: number): void {
+    this.leaks?.end(slot);
+    this.care.giveBack(slot, generation);
   }
+
+  discard(slot: Slot<C>, generation: number, reason: unknown): void {
+    if (reason !== undefined) this.#report("discard", reason);
+    this.leaks?.end(slot);
+    this.released(slot, generation, "discarded");
+  }
+
+  refuse(slot: Slot<C>, generation: number): void {
+    this.released(slot, generation, "refused");
+  }
+
+  // ---- Of the care of connections ----
+
+  released(slot: Slot<C>, generation: number, condition: ReturnCondition): void {
+    this.core.release(slot, generation, condition, this.time.nowMs());
+    this.settle();
+  }
+
+  checked(slot: Slot<C>, outcome: "fit" | "reset-failed" | "refused"): void {
+    this.tell((nowMs) => this.core.checked(slot, outcome, nowMs));
+  }
+
+  pinged(slot: Slot<C>, isAlive: boolean): void {
+    this.tell((nowMs) => this.core.pinged(slot, isAlive, nowMs));
+  }
+
+  closed(slot: Slot<C>): void {
+    this.tell((nowMs) => this.core.closed(slot, nowMs));
+  }
+
+  // ---- What happens, and what follows ----
 
   /** Tells the core something, then does what follows from it. */
   tell(event: (nowMs: MonotonicMs) => void): void {
-    event(this.nowMs());
+    event(this.time.nowMs());
     this.settle();
   }
 
@@ -136,13 +153,16 @@ export class PoolShell<C extends PooledConn> {
   }
 
   #carryOut(effect: Effect<C, PoolLease<C>>): void {
+    // By far the most frequent, and on its own, so that it stays short.
+    if (effect.kind === "grant") effect.waiter.resolve(new PoolLease(this, effect.slot));
+    else this.#carryOutRare(effect);
+  }
+
+  #carryOutRare(effect: Exclude<Effect<C, PoolLease<C>>, { readonly kind: "grant" }>): void {
     switch (effect.kind) {
-      case "grant":
-        effect.waiter.resolve(new PoolLease(this.owner, effect.slot));
-        return;
       case "reject": {
         const { waiter, why, dialError } = effect;
-        const waitedMs = this.nowMs() - waiter.enqueuedAtMs;
+        const waitedMs = this.time.nowMs() - waiter.enqueuedAtMs;
         waiter.reject(this.error(REJECT_CODES[why], waitedMs, dialError, waiter.lane.name));
         return;
       }
@@ -172,14 +192,14 @@ export class PoolShell<C extends PooledConn> {
    */
   #setTimer(keepAlive: boolean): void {
     // Looked at first: it may find a stall, which may set the timer.
-    const nowMs = this.nowMs();
+    const nowMs = this.time.nowMs();
     const atMs = this.core.wakeAtMs;
     if (atMs < this.#timerAtMs) {
       this.#timer?.cancel();
       this.#timerAtMs = atMs;
       this.#timerKeepsAlive = true;
       const delayMs = Math.min(Math.max(0, atMs - nowMs), TIMER_DELAY_MAX_MS);
-      this.#time.expectBy(nowMs + delayMs);
+      this.time.expectBy(nowMs + delayMs);
       this.#timer = this.#context.runInAsyncScope(() =>
         this.settings.clock.setTimer(delayMs, () => this.#onTimer()),
       );
@@ -198,7 +218,7 @@ export class PoolShell<C extends PooledConn> {
     this.settings.clock.afterIo(() => {
       this.#timerAtMs = Infinity;
       this.tell((nowMs) => {
-        this.#time.expectBy(Infinity);
+        this.time.expectBy(Infinity);
         this.core.tick(nowMs);
       });
     });
@@ -219,7 +239,7 @@ export class PoolShell<C extends PooledConn> {
       await drained;
     }
     this.#timer?.cancel();
-    this.#time.expectBy(Infinity);
+    this.time.expectBy(Infinity);
     this.leaks?.stop();
     try {
       const closing = (async () => this.#connector.close?.())();
@@ -242,7 +262,7 @@ export class PoolShell<C extends PooledConn> {
       phase: slots.open < limits.maxOpenConns || slots.connecting.size > 0 ? "connect" : "wait",
       waitedMs,
       stats: poolStats(this.core, this.settings.name),
-      oldestLeaseMs: oldest === undefined ? undefined : this.nowMs() - oldest.leasedAtMs,
+      oldestLeaseMs: oldest === undefined ? undefined : this.time.nowMs() - oldest.leasedAtMs,
       lastDialError: code === "POOL_CLOSED" ? undefined : dialError,
       isHopeless: limits.dialErrors === "wait",
       bulkhead,
@@ -265,11 +285,6 @@ export class PoolShell<C extends PooledConn> {
     } catch (error) {
       this.#report("warning", error);
     }
-  }
-
-  #release(slot: Slot<C>, generation: number, condition: ReturnCondition): void {
-    this.core.release(slot, generation, condition, this.nowMs());
-    this.settle();
   }
 
   #report(what: BackgroundTask, error: unknown): void {

@@ -67,6 +67,12 @@ export const RETIRE_REASONS: readonly RetireReason[] = [
   "draining",
 ];
 
+/**
+ * How a connection came back: ready for the next user, of no use, or with a session still to be
+ * made fit.
+ */
+export type ReturnCondition = "fit" | "bad" | "refused" | "discarded" | "check";
+
 /** The legal moves. A switch: it is asked twice for each lease, and a table by name costs more. */
 function mayMove(from: SlotKind, to: SlotKind): boolean {
   switch (from) {
@@ -86,6 +92,10 @@ function mayMove(from: SlotKind, to: SlotKind): boolean {
     default:
       return from satisfies never;
   }
+}
+
+function illegalMove(from: SlotKind, to: SlotKind): BugError {
+  return new BugError(`slot: ${from} to ${to}`);
 }
 
 /** What a lease counts against. The core alone writes it. */
@@ -169,8 +179,8 @@ export class SlotLists<C extends PooledConn> {
   move(slot: Slot<C>, to: SlotKind): void {
     const from = slot.kind;
     // Not an assert: its message would be put together at each move.
-    if (!mayMove(from, to)) throw new BugError(`slot: ${from} to ${to}`);
-    this.#listOf(from)?.remove(slot);
+    if (!mayMove(from, to)) throw illegalMove(from, to);
+    slot.list?.remove(slot);
     slot.kind = to;
     if (to === "closed") this.#open -= 1;
     // A ping is no use: it leaves the order in which connections became idle as it was.
