@@ -1,6 +1,5 @@
-// The pool's decisions, and the only writer of its state. Synchronous on purpose: between two calls
-// every invariant in audit.ts holds, and within a call nothing else can run. Events arrive as
-// method calls with the time; what is to be done leaves as effects, for shell.ts to carry out.
+// The pool's decisions, and the only writer of its state. Synchronous: between two calls every
+// invariant in audit.ts holds. Events arrive as method calls; what is to be done leaves as effects.
 
 import { assert } from "../base/assert.ts";
 import type { MonotonicMs } from "../base/clock.ts";
@@ -113,6 +112,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     if (condition === "fit") this.#offer(slot, nowMs);
     else if (condition === "check") this.slots.move(slot, "checking");
     else this.#retire(slot, slot.lost === undefined ? condition : "lost");
+    const isFirstUse = slot.generation === 1;
+    if (condition === "refused" && isFirstUse) this.backoff.noteRefusal(slot.dialedAtMs, nowMs);
     this.#follow(nowMs);
   }
 
@@ -145,8 +146,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     assert(slot.kind === "connecting", "core: a dial ends once");
     this.slots.move(slot, "closed");
     if (this.phase === "open") this.#noteDialFailure(slot, error, nowMs);
-    const mayYetServe = this.slots.open > this.slots.closing.size;
-    if (!mayRetry && !mayYetServe) this.#rejectAll("connect-failed", error, nowMs);
+    const { open, closing } = this.slots;
+    if (!mayRetry && open === closing.size) this.#rejectAll("connect-failed", error, nowMs);
     this.#dialAsNeeded(nowMs);
     this.#finishDraining();
   }
@@ -308,10 +309,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   /** Closes also what is still out. The leases that are open end without effect. */
   closeByForce(): void {
     assert(this.phase !== "open", "core: force comes after draining");
-    for (const slot of this.slots.leased) {
-      this.#endUse(slot);
-      this.#retire(slot, "draining");
-    }
+    for (const slot of this.slots.leased) this.#endUse(slot);
+    for (const slot of this.slots.leased) this.#retire(slot, "draining");
     for (const slot of this.slots.checking) this.#retire(slot, "draining");
   }
 
@@ -363,8 +362,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
       const waiter = this.lanes.takeNext(this.#random);
       if (waiter === undefined || this.#codel === undefined) return waiter;
       const isDue = this.#codel.isDue(nowMs - waiter.enqueuedAtMs, nowMs);
-      // The last one may as well be served.
-      if (!isDue || this.lanes.size === 0) return waiter;
+      // The last one that may have a connection may as well be served.
+      if (!isDue || this.lanes.demand === 0) return waiter;
       waiter.lane.counters.shedCount += 1;
       this.#reject(waiter, "shed", undefined, nowMs);
     }
@@ -402,9 +401,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   }
 
   #retireOldestIdle(reason: RetireReason): void {
-    const slot = this.slots.idle.head;
-    assert(slot !== undefined, "core: an idle connection is there to retire");
-    this.#retire(slot, reason);
+    const { head } = this.slots.idle;
+    if (head !== undefined) this.#retire(head, reason);
   }
 
   #retireAllIdle(reason: RetireReason): void {
@@ -458,11 +456,12 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
    * is pinged, and counts as good as served.
    */
   #serve(nowMs: MonotonicMs): void {
-    while (this.slots.idle.size > 0 && this.lanes.demand > this.pingSupply) {
+    while (this.slots.idle.size > 0 && this.lanes.demand > 0) {
       const slot = this.#fittestIdle(nowMs);
       if (slot === undefined) return;
-      if (this.needsPing(slot, nowMs)) this.#ping(slot);
-      else if (!this.#grantNext(slot, nowMs)) return;
+      if (!this.needsPing(slot, nowMs)) this.#grantNext(slot, nowMs);
+      else if (this.lanes.demand > this.pingSupply) this.#ping(slot);
+      else return;
     }
   }
 
