@@ -41,6 +41,13 @@ export async function connect(options?: PostgresOptions, url?: string): Promise<
   return (await openSession(options, url)).conn;
 }
 
+/** Connects as the superuser; whoever asks for it closes it. */
+export function unownedConnection(): Promise<PgConnection> {
+  const { signal } = new AbortController();
+  const options = { signal, onLost: () => undefined };
+  return postgres(inject("postgresUrl"), { env: {} }).connect(options);
+}
+
 /** The rows of a statement. */
 export async function rowsOf(
   conn: PgConnection,

@@ -254,15 +254,134 @@ test("a statement bound to a transaction is not prepared again where it is known
   await done();
 });
 
-test("closing the statement it was made from ends a bound statement too", async () => {
-  const { db, done } = sqlBench();
+test("a statement and the one bound to a transaction live apart", async () => {
+  const { db, database, done } = sqlBench({ maxOpenConns: 1 });
   const stmt = await db.prepare("p");
   await db.transaction(async (tx) => {
     const bound = tx.stmt(stmt);
     await stmt.close();
-    expect(await rejection(bound.query())).toMatchObject(STMT_CLOSED);
+    await tx.prepare("q");
+    await bound.query();
+    for (const call of [() => stmt.query(), () => stmt.queryRow(), () => stmt.exec()]) {
+      expect(await rejection(call()), "without waiting").toMatchObject(STMT_CLOSED);
+    }
   });
+  expect(database.calls).toEqual(["prepare p", "begin", "prepare q", "stmt.query p", "commit"]);
+  await db.prepare("r");
+  expect(database.conns[0]?.prepared).toEqual(new Set(["r"]));
   await done();
+});
+
+test("a closed statement is prepared anew in a transaction, and ends with it", async () => {
+  const { db, database, done } = sqlBench({ maxOpenConns: 1 });
+  const stmt = await db.prepare("p");
+  await stmt.close();
+  let bound = stmt;
+  await db.transaction(async (tx) => {
+    bound = tx.stmt(stmt);
+    await bound.query();
+    await bound.query();
+  });
+  expect(await rejection(bound.query())).toMatchObject({ code: "TX_DONE" });
+  const runs = ["stmt.query p", "stmt.query p"];
+  expect(database.calls).toEqual([
+    "prepare p",
+    "begin",
+    "stmt.close p",
+    "prepare p",
+    ...runs,
+    "commit",
+  ]);
+  await done();
+});
+
+test("a statement of one transaction runs in another, and in one inside it", async () => {
+  const { db, database, done } = sqlBench();
+  await db.transaction(async (tx) => {
+    const stmt = await tx.prepare("p");
+    await tx.transaction(async (inner) => {
+      await inner.stmt(stmt).query();
+    });
+    await db.transaction(async (other) => {
+      await other.stmt(stmt).query();
+    });
+  });
+  const prepares = database.log.filter((line) => line.endsWith("prepare p"));
+  expect(prepares).toEqual(["1 prepare p", "2 prepare p"]);
+  await done();
+});
+
+test("a statement of another DB is refused", async () => {
+  const [one, other] = [sqlBench(), sqlBench()];
+  const stmt = await one.db.prepare("p");
+  await other.db.transaction(async (tx) => {
+    expect(() => tx.stmt(stmt)).toThrow("another DB");
+  });
+  await one.done();
+  await other.done();
+});
+
+test("a statement bound in many transactions is prepared once, and kept for none", async () => {
+  const { db, database, done } = sqlBench({ maxOpenConns: 1 });
+  const stmt = await db.prepare("p");
+  for (let n = 0; n < 20; n++) {
+    await db.transaction(async (tx) => {
+      await tx.stmt(stmt).query();
+    });
+  }
+  await stmt.close();
+  await db.prepare("q");
+  expect(database.conns[0]?.prepared).toEqual(new Set(["q"]));
+  expect(database.calls.filter((call) => call === "prepare p")).toHaveLength(1);
+  await done();
+});
+
+test("beyond maxStmtsPerConn the one used longest ago makes room, and comes back", async () => {
+  const { db, database, done } = sqlBench({ maxOpenConns: 1, maxStmtsPerConn: 2 });
+  const [p, q] = [await db.prepare("p"), await db.prepare("q")];
+  await p.query();
+  await db.prepare("r");
+  expect(database.conns[0]?.prepared).toEqual(new Set(["p", "r"]));
+  await p.query();
+  await q.query();
+  expect(database.conns[0]?.prepared).toEqual(new Set(["p", "q"]));
+  expect(database.calls).toEqual([
+    "prepare p",
+    "prepare q",
+    "stmt.query p",
+    "stmt.close q",
+    "prepare r",
+    "stmt.query p",
+    "stmt.close r",
+    "prepare q",
+    "stmt.query q",
+  ]);
+  await done();
+});
+
+test("a connection never keeps more than 256 statements unless it is told to", async () => {
+  const { db, database, done } = sqlBench({ maxOpenConns: 1 });
+  for (let n = 0; n < 300; n++) await db.prepare(`p${n}`);
+  expect(database.conns[0]?.prepared.size).toBe(256);
+  await done();
+});
+
+test("rows of a statement are never closed under their reader by a limit of 1", async () => {
+  const { db, database, done } = sqlBench({ maxOpenConns: 2, maxStmtsPerConn: 1 });
+  const [p, q] = [await db.prepare("p"), await db.prepare("q")];
+  const rows = p.rows<{ n: number }>();
+  await rows.next();
+  await q.query();
+  const rest: number[] = [];
+  for await (const row of rows) rest.push(row.n);
+  expect(rest).toEqual([2, 3]);
+  expect(database.conns.map((conn) => conn.prepared.size)).toEqual([1, 1]);
+  await done();
+});
+
+test.each([0, -1, 1.5, NaN, "8"])("maxStmtsPerConn %s is refused", (maxStmtsPerConn) => {
+  const options = { maxStmtsPerConn } as { maxStmtsPerConn: number };
+  expect(() => sqlBench(options)).toThrow("[OPTION_INVALID]");
 });
 
 test("a statement of a Conn stays on its connection", async () => {
@@ -275,5 +394,48 @@ test("a statement of a Conn stays on its connection", async () => {
   expect(await rejection(stmt.query())).toMatchObject(STMT_CLOSED);
   await conn.close();
   expect(database.log).toEqual(["1 prepare p", "2 query elsewhere", "1 stmt.query p"]);
+  await done();
+});
+
+test.each([
+  ["rows", "stmt", "tx", "conn"],
+  ["stmt", "rows", "conn", "tx"],
+  ["conn", "tx", "rows", "stmt"],
+  ["tx", "conn", "stmt", "rows"],
+  ["conn", "stmt", "tx", "rows"],
+  ["stmt", "conn", "rows", "tx"],
+] as const)("ended in the order %s, %s, %s, %s, all is given back", async (...order) => {
+  const { db, database, leased, done } = sqlBench({ maxOpenConns: 1 });
+  const conn = await db.conn();
+  const tx = await conn.begin();
+  const stmt = await tx.prepare("p");
+  const rows = stmt.rows();
+  await rows.next();
+  const ends = { rows, stmt, conn, tx };
+  for (const name of order) await ends[name][Symbol.asyncDispose]();
+  for (const name of order) await ends[name][Symbol.asyncDispose]();
+  expect(leased()).toBe(0);
+  expect(database.calls.filter((call) => call === "rows.close")).toHaveLength(1);
+  expect(database.calls.filter((call) => call === "rollback")).toHaveLength(1);
+  await done();
+});
+
+test("a statement that the server has forgotten is prepared again at its next use", async () => {
+  const { db, database, done } = sqlBench();
+  const stmt = await db.prepare("p");
+  const gone = new Error("no such statement");
+  database.failNext("stmt.query", gone);
+  expect(await rejection(stmt.query())).toBe(gone);
+  database.conns[0]?.forgotten.add("p");
+  await stmt.query();
+  await stmt.query();
+  expect(database.calls).toEqual([
+    "prepare p",
+    "stmt.query p",
+    "stmt.close p",
+    "prepare p",
+    "stmt.query p",
+    "stmt.query p",
+  ]);
   await done();
 });

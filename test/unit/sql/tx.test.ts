@@ -247,7 +247,7 @@ test("an abort during the commit is left to the driver, whose error tells", asyn
   await hang.reached;
   expect(await rejection(tx.rollback())).toMatchObject(TX_DONE);
   controller.abort("enough");
-  expect(await committing).toEqual({ error: "enough" });
+  expect(await committing).toMatchObject({ error: { code: "OUTCOME_UNKNOWN", cause: "enough" } });
   stuck.release();
   await clock.settle();
   expect(database.log).toEqual(["1 begin", "2 ping", "1 commit", "1 rollback"]);

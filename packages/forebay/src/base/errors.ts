@@ -22,6 +22,7 @@ export type OperatingErrorCode =
   | "COMMIT_ROLLED_BACK"
   | "OUTCOME_UNKNOWN"
   | "VALUE_OUT_OF_RANGE"
+  | "VALUE_MISMATCH"
   | "CONNECTION_LOST"
   | "TLS_UNAVAILABLE"
   | "TLS_FAILED"
@@ -73,8 +74,8 @@ export class ForebayError extends Error {
 export class UsageError extends ForebayError {
   declare readonly code: UsageErrorCode;
 
-  constructor(code: UsageErrorCode, message: string) {
-    super("usage", code, message, { retryable: false });
+  constructor(code: UsageErrorCode, message: string, cause?: unknown) {
+    super("usage", code, message, { retryable: false, cause });
     this.name = "UsageError";
   }
 }

@@ -13,6 +13,7 @@ const HIGHEST_POWER = 31;
 const BUCKET_COUNT = EXACT_BELOW + (HIGHEST_POWER - PRECISION_BITS) * PER_POWER;
 /** What is longer counts as this long: about 71 minutes. */
 const MICROS_MAX = 2 ** 32 - 1;
+const MS_MAX = MICROS_MAX / 1000;
 
 /** What a histogram held at one moment. */
 export interface DurationSnapshot {
@@ -27,8 +28,8 @@ export interface DurationSnapshot {
    */
   quantileMs(ratio: number): number;
   /**
-   * The buckets that are not empty, shortest first: how many durations were above the end of the
-   * bucket before, and not above `upToMs`.
+   * The buckets that are not empty, shortest first: how many durations were below `upToMs`, and not
+   * below the end of the bucket before.
    */
   readonly buckets: readonly { readonly upToMs: number; readonly count: number }[];
 }
@@ -43,8 +44,7 @@ export class DurationHistogram {
   /** Counts one duration. Below 0 counts as 0; above 71 minutes goes into the last bucket. */
   record(durationMs: number): void {
     const ms = durationMs > 0 ? durationMs : 0;
-    const micros = Math.min(MICROS_MAX, Math.ceil(ms * 1000)) >>> 0;
-    const bucket = bucketOf(micros);
+    const bucket = bucketOf((ms < MS_MAX ? ms * 1000 : MICROS_MAX) >>> 0);
     this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
     this.#count += 1;
     this.#sumMs += ms;
@@ -79,10 +79,10 @@ function bucketOf(micros: number): number {
   return EXACT_BELOW + (power - PRECISION_BITS - 1) * PER_POWER + within;
 }
 
-/** The longest duration of a bucket. */
+/** Where a bucket ends: its durations are shorter. */
 function upperEndMs(bucket: number): number {
-  if (bucket < EXACT_BELOW) return bucket / 1000;
+  if (bucket < EXACT_BELOW) return (bucket + 1) / 1000;
   const power = Math.floor((bucket - EXACT_BELOW) / PER_POWER) + PRECISION_BITS + 1;
   const within = (bucket - EXACT_BELOW) % PER_POWER;
-  return (2 ** (power - PRECISION_BITS) * (PER_POWER + within + 1) - 1) / 1000;
+  return (2 ** (power - PRECISION_BITS) * (PER_POWER + within + 1)) / 1000;
 }

@@ -7,7 +7,10 @@
 //      settled: the driver makes the new call wait. `isValid` and `close` may be called at any
 //      time.
 //   2. Nothing is called after `close`.
-// Capabilities marked optional are found at run time by their presence.
+// Capabilities marked optional are found at run time by their presence; capabilities.ts names them
+// all.
+
+import type { Capability } from "./capabilities.ts";
 
 /** Options that every operation takes. */
 export interface OperationOptions {
@@ -32,6 +35,17 @@ export interface Column {
    * its number as text.
    */
   readonly type: string;
+  /** Whether it may be NULL; absent where the driver does not know. */
+  readonly nullable?: boolean | undefined;
+  /**
+   * The longest value of a type that was declared with a length, such as `varchar(20)`: in
+   * characters for text, in bytes for binary. Absent for other types, and where not known.
+   */
+  readonly length?: number | undefined;
+  /** All the digits of a decimal type such as `numeric(12,2)`; absent as `length` is. */
+  readonly precision?: number | undefined;
+  /** The digits after the decimal point; may be negative. There whenever `precision` is. */
+  readonly scale?: number | undefined;
 }
 
 /** What a statement gave, with all its rows in memory. */
@@ -45,14 +59,25 @@ export interface DriverResult {
   readonly rowsAffected: number;
   /** The server's word for what was done, such as `INSERT`; empty when the server gives none. */
   readonly command: string;
+  /**
+   * The key that the server made for the row inserted last, of databases that tell; PostgreSQL does
+   * not, and has `RETURNING`.
+   */
+  readonly lastInsertId?: bigint | number | undefined;
 }
 
-/** Rows that are fetched while they are read. Memory is bounded whatever the size of the result. */
+/**
+ * Rows that are fetched while they are read. Memory is bounded whatever the size of the result.
+ *
+ * A text of several statements may give several results, one behind the other. A driver that can
+ * read them has both `hasNextResultSet` and `nextResultSet`; without them there is one.
+ */
 export interface DriverRows {
+  /** Of the present result. */
   readonly columns: readonly Column[];
   /**
-   * The next rows, at least one; `undefined` at the end, and from then on. Rejects as the statement
-   * does. After a rejection the rows are closed.
+   * The next rows of the present result, at least one; `undefined` at its end, and from then on.
+   * Rejects as the statement does. After a rejection the rows are closed.
    */
   next(): Promise<unknown[] | undefined>;
   /**
@@ -61,8 +86,19 @@ export interface DriverRows {
    * wants; a lost connection shows in `isValid`.
    */
   close(): Promise<void>;
-  /** Known at the end only; 0 before. */
+  /** Of the present result. Known at its end only; 0 before. */
   readonly rowsAffected: number;
+  /**
+   * Whether another result follows. Asked when `next` has given `undefined`: `false` means that all
+   * has ended and the connection can take another call. (`driver.RowsNextResultSet`.)
+   */
+  readonly hasNextResultSet?: boolean;
+  /**
+   * Goes to the next result, past what is left of the present one; `columns`, `next` and
+   * `rowsAffected` are that one's from then on. `false` when there is none: all has ended. Rejects
+   * as its statement does; after a rejection the rows are closed.
+   */
+  nextResultSet?(): Promise<boolean>;
 }
 
 /** A statement prepared on one connection, and bound to it. */
@@ -74,6 +110,14 @@ export interface DriverStmt {
    * second call.
    */
   close(): Promise<void>;
+  /**
+   * Whether it may be used again; `false` once the server has shown that it does not know the
+   * statement any more, or not in this form. Then it is closed, and prepared again when it is
+   * needed. Synchronous. @defaultValue always valid
+   */
+  isValid?(): boolean;
+  /** As `DriverConn.checkArg`, for this statement; goes before it. */
+  checkArg?(value: unknown, index: number): unknown;
 }
 
 /** Isolation levels of the SQL standard, lower case. */
@@ -132,6 +176,24 @@ export interface PooledConn {
 /** One connection to a database. */
 export interface DriverConn extends PooledConn {
   /**
+   * Whether `args` may hold a `NamedArg`, beside values by position. @defaultValue `false`: whoever
+   * names an argument is told that this driver takes none
+   */
+  readonly takesNamedArgs?: boolean;
+  /**
+   * Looks at one argument before anything is sent: the value itself, of a `NamedArg` the value in
+   * it. Gives the value to send in its place, throws to refuse it, and gives `undefined` where it
+   * has no opinion: then the ordinary check decides, which refuses `undefined`, functions, symbols
+   * and invalid dates. `index` counts from 0. Synchronous. What it throws reaches the caller as the
+   * `cause` of an `ARGUMENT_INVALID` that says which argument it was. (`driver.NamedValueChecker`.)
+   */
+  checkArg?(value: unknown, index: number): unknown;
+  /**
+   * What it can do that no member of its own shows: `cancel` and `loss`. See `capabilitiesOf`.
+   * @defaultValue neither
+   */
+  readonly capabilities?: readonly Capability[];
+  /**
    * Runs a statement and gathers its rows. Without arguments, some drivers allow several
    * statements: the last result counts.
    */
@@ -189,4 +251,16 @@ export interface Connector<C extends PooledConn = DriverConn> {
   shouldRetryConnect?(error: unknown): boolean;
   /** Called once, after the last connection of a closed pool is gone. */
   close?(): Promise<void> | void;
+}
+
+/**
+ * A kind of database, to be opened by name: see `register` and `open` of the main entry point.
+ * (`driver.Driver` and `driver.DriverContext`.)
+ */
+export interface Driver<C extends DriverConn = DriverConn> {
+  /**
+   * Reads a connection string, once, and makes the connector for it. Opens nothing. Throws a
+   * `UsageError` of code `OPTION_INVALID` for one that it does not understand.
+   */
+  openConnector(dsn: string): Connector<C>;
 }

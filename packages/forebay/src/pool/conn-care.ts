@@ -22,6 +22,8 @@ export class ConnCare<C extends PooledConn> {
   readonly #settings: PoolSettings<C>;
   readonly #clock: Clock;
   readonly #events: CareEvents<C>;
+  /** Whether there is a hook for what comes back. */
+  readonly #isHooked: boolean;
   /** What is under way, aborted when it runs out of time or the connection is closed meanwhile. */
   readonly #underway = new Map<Slot<C>, AbortController>();
 
@@ -29,6 +31,7 @@ export class ConnCare<C extends PooledConn> {
     this.#settings = settings;
     this.#clock = settings.clock;
     this.#events = events;
+    this.#isHooked = settings.hooks.afterRelease !== undefined;
   }
 
   /** A lease has ended: is the connection fit for the next user, or can it be made so? */
@@ -45,8 +48,7 @@ export class ConnCare<C extends PooledConn> {
       condition = "bad";
       this.#settings.onBackgroundError(error, "reset");
     }
-    const isHooked = this.#settings.hooks.afterRelease !== undefined;
-    if (reset !== undefined || (isHooked && condition === "fit")) condition = "check";
+    if (reset !== undefined || (this.#isHooked && condition === "fit")) condition = "check";
     this.#events.released(slot, generation, condition);
     if (condition === "check") void this.#makeFit(slot, conn, reset);
   }

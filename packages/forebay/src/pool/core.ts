@@ -86,14 +86,13 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   enqueue(waiter: Waiter<L>, nowMs: MonotonicMs): void {
     assert(this.phase === "open", "core: enqueue on an open pool");
     assert(this.hasRoomToWait(waiter.lane), "core: the queue has room");
-    const before = this.lanes.demand;
-    this.lanes.enqueue(waiter);
-    const after = this.lanes.demand;
-    waiter.atLimit = after === before || after > this.supply;
+    const { lanes, slots } = this;
+    const isWanted = lanes.enqueue(waiter);
+    const isFull = slots.leased.size >= this.limits.maxOpenConns;
+    waiter.atLimit = isFull || !isWanted || lanes.demand > this.supply;
     if (waiter.atLimit) waiter.lane.counters.waitCount += 1;
     this.#wakeBy(waiter.deadlineAtMs);
-    this.#serve(nowMs);
-    this.#dialAsNeeded(nowMs);
+    this.#follow(nowMs);
   }
 
   /** The waiter's signal was aborted. False, and no effect, when the waiter was settled already. */
@@ -334,7 +333,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
       this.#retire(slot, reason);
       return;
     }
-    if (this.#grantNext(slot, nowMs)) return;
+    if (this.lanes.size > 0 && this.#grantNext(slot, nowMs)) return;
     const wasPinged = slot.kind === "pinging";
     const idle = this.slots.idle.size + this.slots.pinging.size - (wasPinged ? 1 : 0);
     if (idle >= this.maxIdle) {
@@ -450,8 +449,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
 
   /** After any event by which somebody who waits may come to be served. */
   #follow(nowMs: MonotonicMs): void {
-    if (this.lanes.size > 0) this.#serve(nowMs);
-    this.#dialAsNeeded(nowMs);
+    if (this.slots.idle.size > 0 && this.lanes.size > 0) this.#serve(nowMs);
+    if (this.mayDial) this.#dialAsNeeded(nowMs);
   }
 
   /**
@@ -472,6 +471,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
    * room calls this again.
    */
   #dialAsNeeded(nowMs: MonotonicMs): void {
+    if (!this.mayDial) return;
     const count = this.dialsWanted(nowMs);
     if (count < 0) this.#wakeBy(this.backoff.untilMs);
     for (let i = 0; i < count; i++) {

@@ -75,24 +75,35 @@ export class PoolFacts<C extends PooledConn, L> {
 
   /** Whether one more waiter may queue. */
   hasRoomToWait(lane: Lane<L>): boolean {
+    const { maxWaiters } = this.limits;
+    const { maxWaiting } = lane.limits;
+    // The usual case, for which nothing has to be counted.
+    if (maxWaiters === Infinity && maxWaiting === Infinity) return true;
     const { supply } = this;
-    const { waiters, quota, limits } = lane;
+    const servedInLane = Math.min(supply, lane.quota);
+    return this.lanes.size - supply < maxWaiters && lane.waiters.size - servedInLane < maxWaiting;
+  }
+
+  /**
+   * Whether there is room for a dial, and anything that could want one. Cheap, for the usual no.
+   */
+  get mayDial(): boolean {
     return (
-      this.lanes.size - supply < this.limits.maxWaiters &&
-      waiters.size - Math.min(supply, quota) < limits.maxWaiting
+      this.slots.open < this.limits.maxOpenConns &&
+      (this.lanes.size > 0 || this.minIdle > 0 || this.warmTarget > 0) &&
+      this.phase === "open"
     );
   }
 
   /**
-   * How many dials are to begin now: one for each waiter that may have a connection, and up to
-   * minIdleConns or a warm-up more, within maxOpenConns and maxDialing. A dial under way counts for
-   * whoever will then be waiting. Below 0 where dials are wanted, and dialing pauses.
+   * How many dials are to begin now, of a pool that may dial: one for each waiter that may have a
+   * connection, and up to minIdleConns or a warm-up more, within maxOpenConns and maxDialing. A
+   * dial under way counts for whoever will then be waiting. Below 0 where dials are wanted, and
+   * dialing pauses.
    */
   dialsWanted(nowMs: MonotonicMs): number {
     const { slots } = this;
     const { maxOpenConns, maxDialing, dialErrors } = this.limits;
-    // The usual case where many wait, so it comes first.
-    if (this.phase !== "open" || slots.open >= maxOpenConns) return 0;
     const served = Math.max(0, this.lanes.demand - this.pingSupply);
     const ahead = Math.max(0, this.minIdle - slots.idle.size - slots.pinging.size);
     const warmer = Math.min(this.warmTarget, this.maxIdle) - this.kept;
@@ -152,12 +163,15 @@ export class PoolFacts<C extends PooledConn, L> {
    * one idle longest is the first whose idle time runs out; those that minIdleConns needs stay.
    */
   get idleDueAtMs(): number {
-    const longest = this.slots.idle.head;
+    const { idle } = this.slots;
+    const longest = idle.head;
     if (longest === undefined) return Infinity;
-    const isSpare = this.slots.idle.size > this.minIdle;
-    const spareAtMs = isSpare ? idleDueAtMs(longest, this.limits) : Infinity;
+    const spareAtMs = idle.size > this.minIdle ? idleDueAtMs(longest, this.limits) : Infinity;
+    if (this.limits.keepaliveMs === Infinity) return spareAtMs;
     const quietest = this.quietestIdle();
-    return Math.min(spareAtMs, quietest === undefined ? Infinity : this.keepaliveDueAtMs(quietest));
+    return quietest === undefined
+      ? spareAtMs
+      : Math.min(spareAtMs, this.keepaliveDueAtMs(quietest));
   }
 
   /** What follows from the limits, and is needed at each acquire and release. */

@@ -159,12 +159,15 @@ export class Lanes<L> {
     return fromReserves + Math.min(others, this.#common);
   }
 
-  /** Queues a waiter, in its own queue. */
-  enqueue(waiter: Waiter<L>): void {
+  /** Queues a waiter, in its own queue. Whether there is more demand by it. */
+  enqueue(waiter: Waiter<L>): boolean {
+    const isAlone = this.#all.length === 1;
+    const before = isAlone ? 0 : this.demand;
     this.#arrivals += 1;
     waiter.arrival = this.#arrivals;
     waiter.lane.waiters.add(waiter);
     this.#size += 1;
+    return isAlone ? this.#capacity > 0 : this.demand > before;
   }
 
   /** Takes a queued waiter out. */
@@ -175,10 +178,9 @@ export class Lanes<L> {
 
   /** Takes out the waiter whose turn it is; `undefined` when nobody may have a connection. */
   takeNext(random: Random): Waiter<L> | undefined {
-    if (this.#size === 0) return undefined;
+    if (this.#size === 0 || this.#capacity === 0) return undefined;
     const lane = this.#all.length === 1 ? this.main : this.#next();
-    if (lane === undefined || !this.admits(lane)) return undefined;
-    const waiter = lane.waiters.takeNext(random);
+    const waiter = lane?.waiters.takeNext(random);
     if (waiter !== undefined) this.#size -= 1;
     return waiter;
   }

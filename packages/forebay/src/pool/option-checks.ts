@@ -9,6 +9,7 @@ import type { SheddingOptions } from "./codel.ts";
 import { HOOK_NAMES } from "./hooks.ts";
 import type { BulkheadLimits } from "./lanes.ts";
 import type { PoolLimits, PoolOptions, PoolPreset, PoolSettings } from "./options.ts";
+import type { PoolWarning } from "./warnings.ts";
 
 type Check = (value: unknown) => string | undefined;
 
@@ -286,8 +287,9 @@ function only<T extends object>(names: readonly string[], values: T): Partial<T>
   return Object.fromEntries(named) as Partial<T>;
 }
 
-function warnProcess(warning: { readonly message: string }): void {
-  process.emitWarning(warning.message, "ForebayPoolWarning");
+function warnProcess({ kind, message }: PoolWarning): void {
+  // A stall is nobody's mistake, and happens to every process once in a while.
+  if (kind !== "stall") process.emitWarning(message, "ForebayPoolWarning");
 }
 
 /** The pool must be able to report in the middle of anything. */

@@ -173,7 +173,7 @@ export interface PoolSettings<C extends PooledConn = PooledConn> {
   /**
    * Told of what the pool noticed in the way it is used; see `PoolWarning`. What it throws is
    * reported to `onBackgroundError`.
-   * @defaultValue a warning of the process, of type `ForebayPoolWarning`
+   * @defaultValue a warning of the process, of type `ForebayPoolWarning`, but for a stall
    */
   readonly onWarning: (warning: PoolWarning) => void;
   /** @defaultValue the process's own */

@@ -22,6 +22,7 @@ import {
 import type { PoolLimits, PoolOptions, PoolSettings } from "./options.ts";
 import { PoolShell } from "./shell.ts";
 import { Waiter } from "./state.ts";
+import type { SteadyClock } from "./steady-clock.ts";
 import { type PoolHistograms, type PoolStats, poolStats } from "./stats.ts";
 
 /** Options of one acquire. */
@@ -80,6 +81,7 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
 
   readonly #shell: PoolShell<C>;
   readonly #core: PoolCore<C, PoolLease<C>>;
+  readonly #time: SteadyClock;
   readonly #settings: PoolSettings<C>;
   readonly #bulkheads = new Map<string, Bulkhead<C>>();
   /** Whether an acquire is more than to take a connection. */
@@ -92,6 +94,7 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
     const { limits, settings } = resolveOptions(options, connector.name);
     this.#shell = new PoolShell(connector, limits, settings);
     this.#core = this.#shell.core;
+    this.#time = this.#shell.time;
     this.#settings = settings;
     const { hooks, leakAfterMs, slowAcquireMs } = settings;
     const isWatched = leakAfterMs !== Infinity || slowAcquireMs !== Infinity;
@@ -105,7 +108,7 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
 
   /** When an acquire that began now would give up, on the pool's clock; `Infinity` for never. */
   acquireDeadlineAtMs(): number {
-    return this.#shell.nowMs() + this.#core.limits.acquireTimeoutMs;
+    return this.#time.nowMs() + this.#core.limits.acquireTimeoutMs;
   }
 
   /**
@@ -259,7 +262,7 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
   #tryAcquire(lane: Lane<PoolLease<C>>): Lease<C> | undefined {
     if (this.#core.phase !== "open") return undefined;
     if (this.#settings.hooks.beforeAcquire !== undefined) return undefined;
-    const lease = this.#takeIdle(lane, this.#shell.nowMs());
+    const lease = this.#takeIdle(lane, this.#time.nowMs());
     if (lease !== undefined) this.#shell.leaks?.begin(lease, stackHere());
     else if (this.#core.hasEffects) this.#shell.settle();
     return lease;
@@ -284,7 +287,7 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
     options: AcquireOptions | undefined,
   ): Promise<Lease<C>> {
     const stack = this.#shell.leaks === undefined ? undefined : stackHere();
-    const startedAtMs = this.#shell.nowMs();
+    const startedAtMs = this.#time.nowMs();
     const { slowAcquireMs, hooks } = this.#settings;
     const { acquireTimeoutMs } = this.#core.limits;
     const deadlineAtMs = options?.deadlineAtMs ?? startedAtMs + acquireTimeoutMs;
@@ -293,7 +296,7 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
       if (hooks.beforeAcquire !== undefined && !(await this.#isAdmitted(lease, options?.signal))) {
         continue;
       }
-      const waitedMs = this.#shell.nowMs() - startedAtMs;
+      const waitedMs = this.#time.nowMs() - startedAtMs;
       if (waitedMs >= slowAcquireMs) this.#shell.warn("slow-acquire", waitedMs, stack);
       this.#shell.leaks?.begin(lease, stack);
       return lease;
@@ -316,11 +319,12 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const core = this.#core;
     if (core.phase !== "open") return Promise.reject(this.#shell.error("POOL_CLOSED", 0));
-    const nowMs = this.#shell.nowMs();
+    const nowMs = this.#time.nowMs();
     const lease = this.#takeIdle(lane, nowMs);
     if (lease !== undefined) return Promise.resolve(lease);
     // Between the look at what is idle and the queueing nothing may happen: effects come after it.
-    const refusal = this.#refusal(lane);
+    const isPlain = this.#settings.nestedAcquire === "allow" && core.hasRoomToWait(lane);
+    const refusal = isPlain ? undefined : this.#refusal(lane);
     if (refusal !== undefined) {
       this.#shell.settle();
       return Promise.reject(refusal);
@@ -339,7 +343,7 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
   #takeIdle(lane: Lane<PoolLease<C>>, nowMs: MonotonicMs): PoolLease<C> | undefined {
     const slot = this.#core.acquireIdle(lane, nowMs);
     if (slot === undefined) return undefined;
-    const lease = new PoolLease(this.#shell.owner, slot);
+    const lease = new PoolLease(this.#shell, slot);
     if (this.#core.hasEffects) this.#shell.settle();
     return lease;
   }
@@ -370,7 +374,7 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
     signal: AbortSignal,
   ): Waiter<PoolLease<C>> {
     const onAbort = () => {
-      if (this.#core.abort(waiter, this.#shell.nowMs())) waiter.reject(signal.reason);
+      if (this.#core.abort(waiter, this.#time.nowMs())) waiter.reject(signal.reason);
       this.#shell.settle();
     };
     const settled =
@@ -389,7 +393,7 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
     const present = lanes.find(name)?.limits;
     const reserved = lanes.reservedBeside(name);
     const resolved = resolveBulkhead(change, present, reserved, limits.maxOpenConns);
-    const lane = this.#core.setBulkhead(name, resolved, this.#shell.nowMs());
+    const lane = this.#core.setBulkhead(name, resolved, this.#time.nowMs());
     this.#shell.settle();
     return lane;
   }

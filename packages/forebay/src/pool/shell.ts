@@ -4,7 +4,7 @@
 import { AsyncResource } from "node:async_hooks";
 import { type MonotonicMs, type Timer, TIMER_DELAY_MAX_MS } from "../base/clock.ts";
 import type { Connector, PooledConn } from "../driver/driver.ts";
-import { ConnCare } from "./conn-care.ts";
+import { type CareEvents, ConnCare } from "./conn-care.ts";
 import { PoolCore, type ReturnCondition } from "./core.ts";
 import { Dialer } from "./dialer.ts";
 import type { Effect, RejectReason } from "./effects.ts";
@@ -27,16 +27,17 @@ const REJECT_CODES: Readonly<Record<RejectReason, PoolErrorCode>> = {
 };
 
 /** The shell around one pool's core. */
-export class PoolShell<C extends PooledConn> {
+export class PoolShell<C extends PooledConn> implements LeaseOwner<C>, CareEvents<C> {
   readonly core: PoolCore<C, PoolLease<C>>;
   readonly settings: PoolSettings<C>;
+  /** The pool's time. */
+  readonly time: SteadyClock;
   readonly care: ConnCare<C>;
   readonly warmUps: WarmUps;
   /** There where leases are watched. */
   readonly leaks: LeakWatch<C> | undefined;
-  readonly owner: LeaseOwner<C>;
   readonly #connector: Connector<C>;
-  readonly #time: SteadyClock;
+
   readonly #dialer: Dialer<C>;
   /** Background work runs in this context, not in that of the caller who happened to cause it. */
   readonly #context = new AsyncResource("forebay.pool");
@@ -52,27 +53,13 @@ export class PoolShell<C extends PooledConn> {
     this.core = core;
     this.settings = settings;
     this.#connector = connector;
-    this.#time = new SteadyClock(clock, (stalledMs) => this.#onStall(stalledMs));
-    this.care = new ConnCare(settings, {
-      released: (slot, generation, condition) => this.#release(slot, generation, condition),
-      checked: (slot, outcome) => this.tell((nowMs) => core.checked(slot, outcome, nowMs)),
-      pinged: (slot, isAlive) => this.tell((nowMs) => core.pinged(slot, isAlive, nowMs)),
-      closed: (slot) => this.tell((nowMs) => core.closed(slot, nowMs)),
-    });
-    this.owner = {
-      giveBack: (slot, generation) => {
-        this.leaks?.end(slot);
-        this.care.giveBack(slot, generation);
-      },
-      discard: (slot, generation, reason) => {
-        if (reason !== undefined) this.#report("discard", reason);
-        this.leaks?.end(slot);
-        this.#release(slot, generation, "discarded");
-      },
-      refuse: (slot, generation) => this.#release(slot, generation, "refused"),
-    };
+    this.time = new SteadyClock(clock, (stalledMs) => this.#onStall(stalledMs));
+    this.care = new ConnCare(settings, this);
     this.#dialer = new Dialer(connector, settings, {
-      dialed: (slot, conn) => this.tell((nowMs) => core.dialed(slot, conn, nowMs)),
+      dialed: (slot, conn) => {
+        this.tell((nowMs) => core.dialed(slot, conn, nowMs));
+        this.warmUps.look();
+      },
       failed: (slot, error, mayRetry) => {
         this.tell((nowMs) => core.dialFailed(slot, error, mayRetry, nowMs));
         if (!mayRetry) this.warmUps.rejectAll(this.error("CONNECT_FAILED", 0, error));
@@ -86,7 +73,7 @@ export class PoolShell<C extends PooledConn> {
       timeoutError: (waitedMs) => this.error("POOL_TIMEOUT", waitedMs),
     });
     if (leakAfterMs !== Infinity) {
-      const now = () => this.nowMs();
+      const now = () => this.time.nowMs();
       this.leaks = new LeakWatch(clock, now, leakAfterMs, ({ kind, heldMs, stack }) =>
         this.warn(kind, heldMs, stack),
       );
@@ -94,14 +81,47 @@ export class PoolShell<C extends PooledConn> {
     this.tell((nowMs) => core.start(nowMs));
   }
 
-  /** The pool's time. */
-  nowMs(): MonotonicMs {
-    return this.#time.nowMs();
+  // ---- Of leases ----
+
+  giveBack(slot: Slot<C>, generation: number): void {
+    this.leaks?.end(slot);
+    this.care.giveBack(slot, generation);
   }
+
+  discard(slot: Slot<C>, generation: number, reason: unknown): void {
+    if (reason !== undefined) this.#report("discard", reason);
+    this.leaks?.end(slot);
+    this.released(slot, generation, "discarded");
+  }
+
+  refuse(slot: Slot<C>, generation: number): void {
+    this.released(slot, generation, "refused");
+  }
+
+  // ---- Of the care of connections ----
+
+  released(slot: Slot<C>, generation: number, condition: ReturnCondition): void {
+    this.core.release(slot, generation, condition, this.time.nowMs());
+    this.settle();
+  }
+
+  checked(slot: Slot<C>, outcome: "fit" | "reset-failed" | "refused"): void {
+    this.tell((nowMs) => this.core.checked(slot, outcome, nowMs));
+  }
+
+  pinged(slot: Slot<C>, isAlive: boolean): void {
+    this.tell((nowMs) => this.core.pinged(slot, isAlive, nowMs));
+  }
+
+  closed(slot: Slot<C>): void {
+    this.tell((nowMs) => this.core.closed(slot, nowMs));
+  }
+
+  // ---- What happens, and what follows ----
 
   /** Tells the core something, then does what follows from it. */
   tell(event: (nowMs: MonotonicMs) => void): void {
-    event(this.nowMs());
+    event(this.time.nowMs());
     this.settle();
   }
 
@@ -112,6 +132,14 @@ export class PoolShell<C extends PooledConn> {
    */
   settle(): void {
     if (this.#carryingOut) return;
+    if (this.core.hasEffects) this.#carryOutAll();
+    const keepAlive = this.core.lanes.size > 0;
+    if (this.core.wakeAtMs < this.#timerAtMs || keepAlive !== this.#timerKeepsAlive) {
+      this.#setTimer(keepAlive);
+    }
+  }
+
+  #carryOutAll(): void {
     this.#carryingOut = true;
     try {
       for (;;) {
@@ -122,18 +150,16 @@ export class PoolShell<C extends PooledConn> {
     } finally {
       this.#carryingOut = false;
     }
-    this.#setTimer();
-    this.warmUps.look();
   }
 
   #carryOut(effect: Effect<C, PoolLease<C>>): void {
     switch (effect.kind) {
       case "grant":
-        effect.waiter.resolve(new PoolLease(this.owner, effect.slot));
+        effect.waiter.resolve(new PoolLease(this, effect.slot));
         return;
       case "reject": {
         const { waiter, why, dialError } = effect;
-        const waitedMs = this.nowMs() - waiter.enqueuedAtMs;
+        const waitedMs = this.time.nowMs() - waiter.enqueuedAtMs;
         waiter.reject(this.error(REJECT_CODES[why], waitedMs, dialError, waiter.lane.name));
         return;
       }
@@ -161,19 +187,19 @@ export class PoolShell<C extends PooledConn> {
    * One timer for everything that is due. It is moved forward only: an early tick finds nothing to
    * do, and sets the next.
    */
-  #setTimer(): void {
+  #setTimer(keepAlive: boolean): void {
     const atMs = this.core.wakeAtMs;
     if (atMs < this.#timerAtMs) {
       this.#timer?.cancel();
       this.#timerAtMs = atMs;
       this.#timerKeepsAlive = true;
-      const delayMs = Math.min(atMs - this.nowMs(), TIMER_DELAY_MAX_MS);
-      this.#time.expectBy(this.nowMs() + Math.max(0, delayMs));
+      const nowMs = this.time.nowMs();
+      const delayMs = Math.min(Math.max(0, atMs - nowMs), TIMER_DELAY_MAX_MS);
+      this.time.expectBy(nowMs + delayMs);
       this.#timer = this.#context.runInAsyncScope(() =>
         this.settings.clock.setTimer(delayMs, () => this.#onTimer()),
       );
     }
-    const keepAlive = this.core.lanes.size > 0;
     if (keepAlive === this.#timerKeepsAlive) return;
     this.#timerKeepsAlive = keepAlive;
     this.#timer?.keepAlive(keepAlive);
@@ -188,7 +214,7 @@ export class PoolShell<C extends PooledConn> {
     this.settings.clock.afterIo(() => {
       this.#timerAtMs = Infinity;
       this.tell((nowMs) => {
-        this.#time.expectBy(Infinity);
+        this.time.expectBy(Infinity);
         this.core.tick(nowMs);
       });
     });
@@ -230,7 +256,7 @@ export class PoolShell<C extends PooledConn> {
       phase: slots.open < limits.maxOpenConns || slots.connecting.size > 0 ? "connect" : "wait",
       waitedMs,
       stats: poolStats(this.core, this.settings.name),
-      oldestLeaseMs: oldest === undefined ? undefined : this.nowMs() - oldest.leasedAtMs,
+      oldestLeaseMs: oldest === undefined ? undefined : this.time.nowMs() - oldest.leasedAtMs,
       lastDialError: code === "POOL_CLOSED" ? undefined : dialError,
       isHopeless: limits.dialErrors === "wait",
       bulkhead,
@@ -252,11 +278,6 @@ export class PoolShell<C extends PooledConn> {
     } catch (error) {
       this.#report("warning", error);
     }
-  }
-
-  #release(slot: Slot<C>, generation: number, condition: ReturnCondition): void {
-    this.core.release(slot, generation, condition, this.nowMs());
-    this.settle();
   }
 
   #report(what: BackgroundTask, error: unknown): void {

@@ -170,7 +170,7 @@ export class SlotLists<C extends PooledConn> {
     const from = slot.kind;
     // Not an assert: its message would be put together at each move.
     if (!mayMove(from, to)) throw new BugError(`slot: ${from} to ${to}`);
-    this.#listOf(from)?.remove(slot);
+    slot.list?.remove(slot);
     slot.kind = to;
     if (to === "closed") this.#open -= 1;
     // A ping is no use: it leaves the order in which connections became idle as it was.

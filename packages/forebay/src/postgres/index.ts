@@ -1,6 +1,8 @@
 // forebay/postgres: connections to PostgreSQL.
 
 export { copyFrom } from "./copy.ts";
+export { postgresDriver } from "./driver.ts";
+export { namedArgs } from "./named-args.ts";
 export type { CopyResult, CopySource } from "./wire/copy-in.ts";
 export type { Notification, TxStatus } from "./wire/proto/backend.ts";
 export type {

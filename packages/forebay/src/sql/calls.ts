@@ -1,6 +1,7 @@
 // The calls that DB, Conn and Tx have in common, over whatever they run on.
 
 import type { DriverConn, OperationOptions, StatementOptions } from "../driver/driver.ts";
+import { fitArgs } from "./args.ts";
 import { Rows } from "./rows.ts";
 import { finishExec, finishQuery, finishQueryRow, NO_ARGS, type Runner } from "./runner.ts";
 import type { ExecResult, Result } from "./types.ts";
@@ -12,7 +13,11 @@ export function runQuery<T>(
   args: readonly unknown[] = NO_ARGS,
   options?: StatementOptions,
 ): Promise<Result<T>> {
-  return runner.run((conn, with_) => conn.query(sql, args, with_), finishQuery<T>, options);
+  return runner.run(
+    (conn, with_) => conn.query(sql, fitArgs(args, conn), with_),
+    finishQuery<T>,
+    options,
+  );
 }
 
 /** `Querier.queryRow`. */
@@ -22,7 +27,11 @@ export function runQueryRow<T>(
   args: readonly unknown[] = NO_ARGS,
   options?: StatementOptions,
 ): Promise<T> {
-  const row = runner.run((conn, with_) => conn.query(sql, args, with_), finishQueryRow, options);
+  const row = runner.run(
+    (conn, with_) => conn.query(sql, fitArgs(args, conn), with_),
+    finishQueryRow,
+    options,
+  );
   return row as Promise<T>;
 }
 
@@ -33,7 +42,11 @@ export function runExec(
   args: readonly unknown[] = NO_ARGS,
   options?: OperationOptions,
 ): Promise<ExecResult> {
-  return runner.run((conn, with_) => conn.query(sql, args, with_), finishExec, options);
+  return runner.run(
+    (conn, with_) => conn.query(sql, fitArgs(args, conn), with_),
+    finishExec,
+    options,
+  );
 }
 
 /** `Querier.rows`. */
@@ -43,5 +56,9 @@ export function runRows<T>(
   args: readonly unknown[] = NO_ARGS,
   options?: StatementOptions,
 ): Rows<T> {
-  return new Rows<T>(runner, (conn, with_) => conn.stream(sql, args, with_), options);
+  return new Rows<T>(
+    runner,
+    (conn, with_) => conn.stream(sql, fitArgs(args, conn), with_),
+    options,
+  );
 }

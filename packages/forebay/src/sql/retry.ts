@@ -3,7 +3,9 @@
 
 import type { DriverConn, StatementOptions } from "../driver/driver.ts";
 import { isBadConn } from "../driver/errors.ts";
+import type { Acquirer } from "../pool/bulkhead.ts";
 import type { AcquireOptions, Pool } from "../pool/pool.ts";
+import type { Prepared } from "./prepared.ts";
 import type { Finish, Runner, Use } from "./runner.ts";
 
 /**
@@ -14,10 +16,15 @@ const CACHED_TRIES = 2;
 
 /** Makes each call on a connection of the pool's choice. */
 export class PooledRunner<C extends DriverConn> implements Runner<C> {
+  readonly prepared: Prepared;
   readonly #pool: Pool<C>;
+  readonly #source: Acquirer<C>;
 
-  constructor(pool: Pool<C>) {
+  /** `source` is the pool or a part of it. */
+  constructor(pool: Pool<C>, source: Acquirer<C>, prepared: Prepared) {
     this.#pool = pool;
+    this.#source = source;
+    this.prepared = prepared;
   }
 
   /**
@@ -35,13 +42,14 @@ export class PooledRunner<C extends DriverConn> implements Runner<C> {
     options: StatementOptions | undefined,
   ): Promise<T> {
     const pool = this.#pool;
+    const source = this.#source;
     let wait: AcquireOptions | undefined;
     for (let tries = 1; ; tries++) {
       options?.signal?.throwIfAborted();
-      let lease = pool.tryAcquire();
+      let lease = source.tryAcquire();
       if (lease === undefined) {
         wait ??= { signal: options?.signal, deadlineAtMs: pool.acquireDeadlineAtMs() };
-        lease = await pool.acquire(wait);
+        lease = await source.acquire(wait);
       }
       let result: R;
       try {

@@ -8,11 +8,11 @@ import { Turns } from "./turns.ts";
 import type { Row } from "./types.ts";
 
 /**
- * `unread`: no connection yet. `reading`: from the first read on. `exhausted`: read to the end.
- * `closed`: by its reader, before the end. `failed`: by an error, an abort, or the end of the
- * session under it.
+ * `unread`: no connection yet. `reading`: from the first read on. `between`: a result has ended,
+ * and another follows. `exhausted`: read to the end. `closed`: by its reader, before the end.
+ * `failed`: by an error, an abort, or the end of the session under it.
  */
-type Phase = "unread" | "reading" | "exhausted" | "closed" | "failed";
+type Phase = "unread" | "reading" | "between" | "exhausted" | "closed" | "failed";
 
 const NONE: readonly unknown[] = Object.freeze([]);
 
@@ -32,6 +32,11 @@ const NONE: readonly unknown[] = Object.freeze([]);
  * Reads may be made concurrently; they are served in order. After an error each read rejects with
  * it; after an early `close`, with `ROWS_CLOSED`, so that nobody takes the half for the whole;
  * after the end each gives `done`.
+ *
+ * A text of several statements may give several results, where the driver can tell them apart. Then
+ * the end of one gives `done`, and `nextResultSet` goes on to the next; the connection stays held
+ * until the last has ended, so that who does not read them all must call `close`, or declare the
+ * rows with `await using`.
  *
  * @example
  * ```ts
@@ -74,12 +79,15 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
     this.#options = options;
   }
 
-  /** The columns of the result; empty until the first read has come back. */
+  /**
+   * The columns of the present result; empty until the first read has come back. They stay known
+   * after the end and after `close`.
+   */
   get columns(): readonly Column[] {
     return this.#columns;
   }
 
-  /** What `Result.rowsAffected` is; 0 until the end has been read. */
+  /** What `Result.rowsAffected` is, of the present result; 0 until its end has been read. */
   get rowsAffected(): number {
     return this.#rowsAffected;
   }
@@ -90,6 +98,44 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
       return Promise.resolve({ done: false, value: this.#takeRow() });
     }
     return this.#read();
+  }
+
+  /**
+   * Goes to the next result, past rows of the present one that nobody has read; `false` when there
+   * is none, and then the connection is back. Rejects as reads do, and as the next statement does.
+   *
+   * @example
+   * ```ts
+   * import type { DB } from "forebay";
+   *
+   * async function counts(db: DB): Promise<unknown[]> {
+   *   await using rows = db.rows("SELECT count(*) FROM users; SELECT count(*) FROM files");
+   *   const found: unknown[] = [];
+   *   do {
+   *     for await (const row of rows) found.push(row["count"]);
+   *   } while (await rows.nextResultSet());
+   *   return found;
+   * }
+   * ```
+   */
+  async nextResultSet(): Promise<boolean> {
+    const wait = this.#turns.take();
+    if (wait !== undefined) await wait;
+    try {
+      if (this.#phase === "exhausted") return false;
+      if (this.#phase === "unread") await this.#open();
+      this.#assertOpen();
+      const source = this.#source;
+      if (source?.nextResultSet !== undefined) return await this.#goToNext(source);
+    } catch (error) {
+      throw this.#fail(error);
+    } finally {
+      this.#turns.give();
+    }
+    // The driver knows of one result only, and has not ended it.
+    const failure = await this.#stop("exhausted", rowsClosed);
+    if (failure !== undefined) throw failure.error;
+    return false;
   }
 
   /** `close`, as the language calls it when a loop is left. */
@@ -121,7 +167,9 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
     if (wait !== undefined) await wait;
     try {
       if (this.#index >= this.#batch.length) await this.#fetch();
-      if (this.#phase === "exhausted") return { done: true, value: undefined };
+      if (this.#phase === "exhausted" || this.#phase === "between") {
+        return { done: true, value: undefined };
+      }
       return { done: false, value: this.#takeRow() };
     } finally {
       this.#turns.give();
@@ -134,20 +182,37 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
     return row as T;
   }
 
-  /** Called in turn, with nothing left in the batch. Returns with a batch, or exhausted. */
+  /** Called in turn, with nothing left in the batch. Returns with a batch, or at an end. */
   async #fetch(): Promise<void> {
-    if (this.#phase === "exhausted") return;
+    if (this.#phase === "exhausted" || this.#phase === "between") return;
     try {
       if (this.#phase === "unread") await this.#open();
-      this.#assertReading();
-      const batch = await this.#source?.next();
-      this.#assertReading();
-      if (batch === undefined) this.#exhaust();
-      else this.#batch = batch;
+      this.#assertOpen();
+      const source = this.#source;
+      const batch = await source?.next();
+      this.#assertOpen();
+      if (batch !== undefined) this.#batch = batch;
+      else if (source?.hasNextResultSet === true) this.#pause(source);
+      else this.#exhaust();
       this.#index = 0;
     } catch (error) {
       throw this.#fail(error);
     }
+  }
+
+  /** Called in turn. */
+  async #goToNext(source: DriverRows): Promise<boolean> {
+    this.#phase = "reading";
+    this.#batch = NONE;
+    const isThere = await source.nextResultSet?.();
+    this.#assertOpen();
+    if (isThere === true) {
+      this.#columns = source.columns;
+      this.#rowsAffected = 0;
+    } else {
+      this.#exhaust();
+    }
+    return isThere === true;
   }
 
   async #open(): Promise<void> {
@@ -179,8 +244,15 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
     this.#onAbort = onAbort;
   }
 
-  #assertReading(): void {
-    if (this.#phase !== "reading") throw this.#refusal();
+  #assertOpen(): void {
+    if (this.#phase !== "reading" && this.#phase !== "between") throw this.#refusal();
+  }
+
+  /** A result has ended, and another follows. */
+  #pause(source: DriverRows): void {
+    this.#phase = "between";
+    this.#batch = NONE;
+    this.#rowsAffected = source.rowsAffected;
   }
 
   #exhaust(): void {
@@ -195,7 +267,7 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
    * reject with.
    */
   #fail(error: unknown): unknown {
-    if (this.#phase !== "reading") return error;
+    if (this.#phase !== "reading" && this.#phase !== "between") return error;
     this.#phase = "failed";
     this.#batch = NONE;
     this.#refusal = () => error;
@@ -207,10 +279,10 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
    * Ends the rows before their end. Never rejects: gives what the driver rejected with, if it did.
    */
   async #stop(
-    phase: "closed" | "failed",
+    phase: "exhausted" | "closed" | "failed",
     refusal: () => unknown,
   ): Promise<{ readonly error: unknown } | undefined> {
-    if (this.#phase === "unread" || this.#phase === "reading") {
+    if (this.#phase === "unread" || this.#phase === "reading" || this.#phase === "between") {
       this.#phase = phase;
       this.#batch = NONE;
       this.#refusal = refusal;

@@ -4,6 +4,7 @@
 
 import type { DriverConn, DriverResult, StatementOptions } from "../driver/driver.ts";
 import { NoRowsError } from "./errors.ts";
+import type { Prepared } from "./prepared.ts";
 import type { ExecResult, Result } from "./types.ts";
 
 /**
@@ -40,6 +41,8 @@ export type Finish<C, R, T> = (result: R, hold: Hold, conn: C) => T;
 
 /** Where calls are made. */
 export interface Runner<C extends DriverConn> {
+  /** Who knows which statement; one for all runners of a DB. */
+  readonly prepared: Prepared;
   /**
    * Gets a connection, makes the call, and hands result and hold to `finish`. If the call rejects,
    * the connection is given back and `finish` is not called. A `borrower` keeps the hold beyond the
@@ -72,7 +75,10 @@ export function finishQueryRow(result: DriverResult, hold: Hold): unknown {
 /** Gives the connection back; what was done, without rows. */
 export function finishExec(result: DriverResult, hold: Hold): ExecResult {
   hold.release();
-  return { rowsAffected: result.rowsAffected, command: result.command };
+  const { rowsAffected, command, lastInsertId } = result;
+  return lastInsertId === undefined
+    ? { rowsAffected, command }
+    : { rowsAffected, command, lastInsertId };
 }
 
 /** Gives the connection back; nothing else. */

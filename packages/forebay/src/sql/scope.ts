@@ -4,6 +4,7 @@
 
 import type { DriverConn, OperationOptions, StatementOptions } from "../driver/driver.ts";
 import { connBusy } from "./errors.ts";
+import type { Prepared } from "./prepared.ts";
 import type { Borrower, Finish, Hold, Runner, Use } from "./runner.ts";
 import { linkSignals } from "./signals.ts";
 import { Turns } from "./turns.ts";
@@ -36,6 +37,7 @@ class Turn implements Hold {
 
 /** The calls of one handle on one session. */
 export class Scope<C extends DriverConn> implements Runner<C> {
+  readonly prepared: Prepared;
   readonly #conn: C;
   readonly #hold: Hold;
   readonly #done: (cause?: unknown) => unknown;
@@ -56,9 +58,16 @@ export class Scope<C extends DriverConn> implements Runner<C> {
    * `hold` is given back when the scope ends. `done` makes the error for calls after the end.
    * Aborting `signal` aborts the driver's call in flight; what else it does, `watch` says.
    */
-  constructor(conn: C, hold: Hold, done: (cause?: unknown) => unknown, signal?: AbortSignal) {
+  constructor(
+    conn: C,
+    hold: Hold,
+    prepared: Prepared,
+    done: (cause?: unknown) => unknown,
+    signal?: AbortSignal,
+  ) {
     this.#conn = conn;
     this.#hold = hold;
+    this.prepared = prepared;
     this.#done = done;
     this.#refusal = () => done();
     this.#signal = signal;

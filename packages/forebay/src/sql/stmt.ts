@@ -1,16 +1,20 @@
 // Prepared statements: one SQL text that any number of connections may know, each by a driver
-// statement of its own. The register of who knows what hangs on the driver connections, weakly: a
-// connection that goes takes its part along.
+// statement of its own. Who knows what is in the register, prepared.ts.
 
 import type {
   DriverConn,
+  DriverResult,
   DriverRows,
   DriverStmt,
   OperationOptions,
   StatementOptions,
 } from "../driver/driver.ts";
+import { UsageError } from "../base/errors.ts";
+import { fitArgs } from "./args.ts";
 import { stmtClosed } from "./errors.ts";
+import { Plan } from "./prepared.ts";
 import {
+  type Finish,
   finishExec,
   finishQuery,
   finishQueryRow,
@@ -22,46 +26,6 @@ import {
 import { Rows } from "./rows.ts";
 import type { ExecResult, Result, Row } from "./types.ts";
 
-/** What is prepared; the same on every connection. */
-class Plan {
-  readonly sql: string;
-  /** Whether no Stmt can use it any more. */
-  readonly isOver: () => boolean;
-
-  constructor(sql: string, isOver: () => boolean) {
-    this.sql = sql;
-    this.isOver = isOver;
-  }
-}
-
-const PREPARED = new WeakMap<DriverConn, Map<Plan, DriverStmt>>();
-
-/**
- * Prepares the plan on a connection that does not know it, and frees what nobody needs there any
- * more. Freeing waits for this moment because the connection is ours now, and may be somebody
- * else's when a Stmt is closed. So the server keeps on each connection at most what was in use at
- * the last prepare there, and one more.
- */
-async function prepareOn(
-  plan: Plan,
-  conn: DriverConn,
-  options: OperationOptions | undefined,
-): Promise<DriverStmt> {
-  let prepared = PREPARED.get(conn);
-  if (prepared === undefined) {
-    prepared = new Map();
-    PREPARED.set(conn, prepared);
-  }
-  for (const [other, stmt] of prepared) {
-    if (!other.isOver()) continue;
-    prepared.delete(other);
-    await stmt.close();
-  }
-  const stmt = await conn.prepare(plan.sql, options);
-  prepared.set(plan, stmt);
-  return stmt;
-}
-
 let planOf: (stmt: Stmt) => Plan;
 
 /**
@@ -71,7 +35,9 @@ let planOf: (stmt: Stmt) => Plan;
  * alone, in its order of calls, and ends with it.
  *
  * Every method may be called concurrently. After `close`, calls reject with `STMT_CLOSED`, also
- * those that were still waiting for a connection.
+ * those that were still waiting for a connection. How many statements a connection keeps is limited
+ * by `maxStmtsPerConn`; one that had to make room is prepared again when it is needed. So is one
+ * that the server does not know any more, or whose columns have changed, after a call that fails.
  *
  * @example
  * ```ts
@@ -95,16 +61,15 @@ export class Stmt implements AsyncDisposable {
 
   readonly #runner: Runner<DriverConn>;
   readonly #plan: Plan;
+  readonly #hasEnded: () => boolean;
   #isClosed = false;
 
-  /**
-   * For `prepareStmt` and `bindStmt`. Without a plan it makes its own, which is over when the
-   * statement is.
-   */
-  constructor(runner: Runner<DriverConn>, from: Plan | { sql: string; isOver: () => boolean }) {
+  /** For `prepareStmt` and `bindStmt`. `isOver` says whether its session has ended. */
+  constructor(runner: Runner<DriverConn>, plan: Plan, isOver: () => boolean) {
     this.#runner = runner;
-    this.#plan =
-      from instanceof Plan ? from : new Plan(from.sql, () => this.#isClosed || from.isOver());
+    this.#plan = plan;
+    this.#hasEnded = () => this.#isClosed || isOver();
+    plan.join(this.#hasEnded);
   }
 
   /** As `Querier.query`, of the statement prepared. */
@@ -112,17 +77,17 @@ export class Stmt implements AsyncDisposable {
     args: readonly unknown[] = NO_ARGS,
     options?: StatementOptions,
   ): Promise<Result<T>> {
-    return this.#runner.run(this.#query(args), finishQuery<T>, options);
+    return this.#run(args, finishQuery<T>, options);
   }
 
   /** As `Querier.queryRow`, of the statement prepared. */
   queryRow<T = Row>(args: readonly unknown[] = NO_ARGS, options?: StatementOptions): Promise<T> {
-    return this.#runner.run(this.#query(args), finishQueryRow, options) as Promise<T>;
+    return this.#run(args, finishQueryRow, options) as Promise<T>;
   }
 
   /** As `Querier.exec`, of the statement prepared. */
   exec(args: readonly unknown[] = NO_ARGS, options?: OperationOptions): Promise<ExecResult> {
-    return this.#runner.run(this.#query(args), finishExec, options);
+    return this.#run(args, finishExec, options);
   }
 
   /**
@@ -131,7 +96,7 @@ export class Stmt implements AsyncDisposable {
    */
   rows<T = Row>(args: readonly unknown[] = NO_ARGS, options?: StatementOptions): Rows<T> {
     const stream: Use<DriverConn, DriverRows> = (conn, with_) =>
-      this.#with(conn, with_, (stmt) => stmt.stream(args, with_));
+      this.#with(conn, with_, (stmt) => stmt.stream(fitArgs(args, conn, stmt), with_));
     return new Rows(this.#runner, stream, options);
   }
 
@@ -149,8 +114,16 @@ export class Stmt implements AsyncDisposable {
     return this.close();
   }
 
-  #query(args: readonly unknown[]): Use<DriverConn, Awaited<ReturnType<DriverStmt["query"]>>> {
-    return (conn, options) => this.#with(conn, options, (stmt) => stmt.query(args, options));
+  #run<T>(
+    args: readonly unknown[],
+    finish: Finish<DriverConn, DriverResult, T>,
+    options: StatementOptions | undefined,
+  ): Promise<T> {
+    // Looked at again in turn; here so that nobody waits for a connection in vain.
+    if (this.#isClosed) return Promise.reject(stmtClosed());
+    const use: Use<DriverConn, DriverResult> = (conn, with_) =>
+      this.#with(conn, with_, (stmt) => stmt.query(fitArgs(args, conn, stmt), with_));
+    return this.#runner.run(use, finish, options);
   }
 
   #with<R>(
@@ -158,9 +131,10 @@ export class Stmt implements AsyncDisposable {
     options: StatementOptions | undefined,
     use: (stmt: DriverStmt) => Promise<R>,
   ): Promise<R> {
-    if (this.#isClosed || this.#plan.isOver()) throw stmtClosed();
-    const stmt = PREPARED.get(conn)?.get(this.#plan);
-    return stmt === undefined ? prepareOn(this.#plan, conn, options).then(use) : use(stmt);
+    if (this.#hasEnded()) throw stmtClosed();
+    const { prepared } = this.#plan;
+    const stmt = prepared.find(this.#plan, conn);
+    return stmt === undefined ? prepared.prepare(this.#plan, conn, options).then(use) : use(stmt);
   }
 }
 
@@ -174,17 +148,23 @@ export function prepareStmt(
   isOver: () => boolean,
   options: OperationOptions | undefined,
 ): Promise<Stmt> {
-  const stmt = new Stmt(runner, { sql, isOver });
+  const { prepared } = runner;
+  const stmt = new Stmt(runner, new Plan(sql, prepared), isOver);
   const finish = (_prepared: DriverStmt, hold: Hold): Stmt => {
     hold.release();
     return stmt;
   };
-  return runner.run((conn, with_) => prepareOn(planOf(stmt), conn, with_), finish, options);
+  return runner.run((conn, with_) => prepared.prepare(planOf(stmt), conn, with_), finish, options);
 }
 
 /**
- * The same statement where `runner` runs. What that connection knows already is not prepared again.
+ * The same statement where `runner` runs, until it is closed or `isOver`. What that connection
+ * knows already is not prepared again. Throws `ARGUMENT_INVALID` for a statement of another DB.
  */
-export function bindStmt(runner: Runner<DriverConn>, stmt: Stmt): Stmt {
-  return new Stmt(runner, planOf(stmt));
+export function bindStmt(runner: Runner<DriverConn>, stmt: Stmt, isOver: () => boolean): Stmt {
+  const plan = planOf(stmt);
+  if (plan.prepared !== runner.prepared) {
+    throw new UsageError("ARGUMENT_INVALID", "the statement was prepared by another DB");
+  }
+  return new Stmt(runner, plan.isOver ? new Plan(plan.sql, plan.prepared) : plan, isOver);
 }

@@ -107,12 +107,14 @@ export class Tx<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
   }
 
   /**
-   * A statement of the `DB` or `Conn`, to run in this transaction. It is prepared here at its first
-   * use, unless the connection knows it. Closing it, or the end of the transaction, leaves the
-   * statement it was made from as it is.
+   * A statement of the same `DB`, or of a `Conn` or `Tx` of it, to run in this transaction. It is
+   * prepared here at its first use, unless the connection knows it. The two live apart: closing one
+   * leaves the other as it is, also the one that was closed before; the end of the transaction ends
+   * this one only. Throws `ARGUMENT_INVALID` for a statement of another `DB`.
    */
   stmt(stmt: Stmt): Stmt {
-    return bindStmt(this.#scope, stmt);
+    const scope = this.#scope;
+    return bindStmt(scope, stmt, () => scope.isOver);
   }
 
   /**
@@ -276,7 +278,7 @@ export function beginTx<C extends DriverConn>(
     }
   };
   const finish = (_begun: void, hold: Hold, conn: C): Tx<C> => {
-    tx = new Tx(new Scope(conn, hold, txDone, signal), control, timing);
+    tx = new Tx(new Scope(conn, hold, runner.prepared, txDone, signal), control, timing);
     signal?.throwIfAborted();
     return tx;
   };

@@ -21,6 +21,11 @@ export interface Result<T = Row> {
   readonly rowsAffected: number;
   /** The server's word for what was done, such as `INSERT`; empty when the server gives none. */
   readonly command: string;
+  /**
+   * The key that the server made for the row inserted last, of databases that tell; PostgreSQL does
+   * not, and has `RETURNING`.
+   */
+  readonly lastInsertId?: bigint | number | undefined;
 }
 
 /** What a statement did. */
@@ -29,6 +34,8 @@ export interface ExecResult {
   readonly rowsAffected: number;
   /** As in `Result`. */
   readonly command: string;
+  /** As in `Result`. */
+  readonly lastInsertId?: bigint | number | undefined;
 }
 
 /** How to begin a transaction. */
@@ -77,7 +84,12 @@ export interface TransactionOptions extends BeginOptions {
 export interface Querier {
   /**
    * Runs a statement and gathers its rows in memory. `T` is what the caller knows of a row; nothing
-   * checks it.
+   * checks it: `scan` does.
+   *
+   * Each of `args` is a value for one placeholder, by position, or a `named` one where the driver
+   * takes them. Rejects with `ARGUMENT_INVALID`, before anything is sent, for `undefined` (`null`
+   * is NULL), functions, symbols, invalid dates, and what the driver refuses; the message says
+   * which argument it was.
    */
   query<T = Row>(
     sql: string,

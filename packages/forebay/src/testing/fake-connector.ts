@@ -139,6 +139,11 @@ export class FakeConnector implements Connector<FakeConn> {
     this.script = script;
   }
 
+  /** Connections that are open, or being closed; without dials under way. */
+  get openCount(): number {
+    return this.open.size;
+  }
+
   /** What the server would count: connections open, and dials under way. */
   get serverCount(): number {
     return this.open.size + this.dialing;

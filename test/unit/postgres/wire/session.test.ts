@@ -50,7 +50,10 @@ class Probe extends Request {
 
 const INT4 = 23;
 const policy = { int8: "auto" } as const;
-const int4Shape = new RowShape([{ name: "n", tableOid: 0, typeOid: INT4, format: 0 }], policy);
+const int4Shape = new RowShape(
+  [{ name: "n", tableOid: 0, typeOid: INT4, typeModifier: -1, format: 0 }],
+  policy,
+);
 
 function open() {
   const notices: PgNotice[] = [];

@@ -106,7 +106,8 @@ export class Channel implements SessionHost, CallHost {
     if (this.#unsettled.promise !== undefined) {
       return orAborted(this.#unsettled.promise, signal);
     }
-    return this.session.head?.kind === "portal" ? Promise.reject(streamIsOpen()) : undefined;
+    const kind = this.session.head?.kind;
+    return kind === "portal" || kind === "sets" ? Promise.reject(streamIsOpen()) : undefined;
   }
 
   /** The error for a request of which nothing was sent. */
@@ -152,6 +153,16 @@ export class Channel implements SessionHost, CallHost {
       socket.on("drain", done);
       socket.on("close", done);
     });
+  }
+
+  /** Lets what the server sends wait in the network, because more than enough is here. */
+  pauseReading(): void {
+    this.#socket.pause();
+  }
+
+  /** Ends a pause. No effect without one. */
+  resumeReading(): void {
+    this.#socket.resume();
   }
 
   /** Has a prepared statement closed on the server, with the next request. */
@@ -256,6 +267,7 @@ export class Channel implements SessionHost, CallHost {
       return;
     }
     if (this.session.head === undefined) this.#checkIdle();
+    else this.session.head.onChunk();
   };
 
   async #sendCancel(isWanted: () => boolean): Promise<void> {

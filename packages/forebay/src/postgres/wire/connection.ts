@@ -4,6 +4,7 @@
 
 import { randomBytes } from "node:crypto";
 import { ForebayError, UsageError } from "../../base/errors.ts";
+import type { Capability } from "../../driver/capabilities.ts";
 import type {
   DriverConn,
   DriverResult,
@@ -31,6 +32,8 @@ import {
   writeParse,
   writeQuery,
 } from "./proto/frontend.ts";
+import { openResultSets } from "./result-sets.ts";
+import { hasSeveralStatements } from "./sql-text.ts";
 import { Statement, toResult } from "./statement.ts";
 
 const LEVELS: Readonly<Record<IsolationLevel, string>> = {
@@ -40,8 +43,11 @@ const LEVELS: Readonly<Record<IsolationLevel, string>> = {
   serializable: "SERIALIZABLE",
 };
 
+const CAPABILITIES: readonly Capability[] = ["cancel", "loss"];
+
 /** A connection to PostgreSQL. Made by `PostgresConnector.connect`. */
 export class PgConnection implements DriverConn {
+  readonly capabilities: readonly Capability[] = CAPABILITIES;
   readonly #channel: Channel;
   /**
    * Tells the names of this connection's statements from those of others, which a pooler may mix on
@@ -86,6 +92,12 @@ export class PgConnection implements DriverConn {
     return this.#query(sql, args, options);
   }
 
+  /**
+   * A text of several statements, without arguments, gives a result for each, one without columns
+   * for a statement that gives no rows. The server runs all of it, in one transaction unless it
+   * begins and ends its own, while the results are read: it is slowed down by its reader, and not
+   * stopped. After an early `close` it is not known how much has been done.
+   */
   stream(sql: string, args: readonly unknown[], options?: StatementOptions): Promise<DriverRows> {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => this.stream(sql, args, options));
@@ -220,6 +232,9 @@ export class PgConnection implements DriverConn {
     args: readonly unknown[],
     options: StatementOptions | undefined,
   ): Promise<DriverRows> {
+    if (args.length === 0 && hasSeveralStatements(sql)) {
+      return openResultSets(this.#channel, sql, options);
+    }
     const { writer } = this.#channel;
     return openPortal(this.#channel, options, undefined, () => {
       writeParse(writer, "", sql);

@@ -1,5 +1,6 @@
 // The connector: one database, any number of connections.
 
+import { UsageError } from "../../base/errors.ts";
 import type { ConnectOptions, Connector } from "../../driver/driver.ts";
 import {
   describeTarget,
@@ -15,16 +16,36 @@ import { mayRetryConnect } from "./errors.ts";
 export class PostgresConnector implements Connector<PgConnection> {
   /** `postgres user@host:port/database`, without secrets. */
   readonly name: string;
+  readonly #connInfo: string;
+  readonly #options: PostgresOptions;
   readonly #config: PostgresConfig;
 
   /** See `postgres`. */
   constructor(connInfo: string, options: PostgresOptions) {
+    this.#connInfo = connInfo;
+    this.#options = options;
     this.#config = resolveConfig(connInfo, options);
     this.name = `postgres ${describeTarget(this.#config)}`;
   }
 
-  connect(options: ConnectOptions): Promise<PgConnection> {
-    return connect(this.#config, options);
+  /**
+   * See `Connector.connect`. `options.settings`, from a pool's `beforeConnect` hook, are
+   * `PostgresOptions` that hold for this connection alone, before all others. Rejects with
+   * `OPTION_INVALID` where they are none.
+   */
+  async connect(options: ConnectOptions): Promise<PgConnection> {
+    return connect(this.#configFor(options.settings), options);
+  }
+
+  #configFor(settings: unknown): PostgresConfig {
+    if (settings === undefined) return this.#config;
+    if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
+      throw new UsageError(
+        "OPTION_INVALID",
+        "what beforeConnect gives must be PostgresOptions, such as { password }, or undefined",
+      );
+    }
+    return resolveConfig(this.#connInfo, { ...this.#options, ...settings });
   }
 
   shouldRetryConnect(error: unknown): boolean {

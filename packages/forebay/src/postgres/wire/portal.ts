@@ -13,7 +13,7 @@ import type { RowShape } from "./row-shape.ts";
 const FIRST_ROWS = 128;
 
 /** How long a portion is meant to be, in bytes. */
-const PORTION_BYTES = 512 * 1024;
+export const PORTION_BYTES: number = 512 * 1024;
 
 /**
  * How long rows that nobody wants may keep `close` waiting before the server is asked to stop, in
@@ -37,12 +37,14 @@ interface Waiter<T> {
 /**
  * Opens a portal. `bind` writes everything up to the Bind, and the Describe if the columns are not
  * known from `shape`, which is `undefined` then, and `"none"` for a statement without columns.
+ * `onFailed` is told of the error of a statement that fails.
  */
 export function openPortal(
   channel: Channel,
   options: StatementOptions | undefined,
   shape: RowShape | "none" | undefined,
   bind: () => void,
+  onFailed?: (error: unknown) => void,
 ): Promise<DriverRows> {
   const start = channel.begin();
   try {
@@ -51,7 +53,7 @@ export function openPortal(
     channel.writer.truncate(start);
     return Promise.reject(error);
   }
-  const portal = new Portal(channel, options, shape === "none" ? undefined : shape);
+  const portal = new Portal(channel, options, shape === "none" ? undefined : shape, onFailed);
   portal.fetch();
   channel.submit(portal);
   return shape === undefined ? portal.opened() : Promise.resolve(portal);
@@ -60,6 +62,7 @@ export function openPortal(
 class Portal extends Request implements DriverRows {
   readonly #channel: Channel;
   readonly #signal: AbortSignal | undefined;
+  readonly #onFailed: ((error: unknown) => void) | undefined;
   #state: State = "fetching";
   #rowsMax: number;
   /** How many rows came in portions before the last. */
@@ -79,8 +82,10 @@ class Portal extends Request implements DriverRows {
     channel: Channel,
     options: StatementOptions | undefined,
     shape: RowShape | undefined,
+    onFailed: ((error: unknown) => void) | undefined,
   ) {
     super("portal", options?.rowMode ?? "object", shape);
+    this.#onFailed = onFailed;
     this.#channel = channel;
     this.#signal = options?.signal;
     this.#rowsMax = Math.min(FIRST_ROWS, channel.config.fetchRowsMax);
@@ -183,6 +188,7 @@ class Portal extends Request implements DriverRows {
     this.#signal?.removeEventListener("abort", this);
     this.#graceTimer?.cancel();
     if (this.#isAbandoned) this.#channel.settled(this);
+    if (this.failed) this.#onFailed?.(this.error);
     if (this.#opening !== undefined) {
       if (this.failed) this.#opening.reject(this.error);
       else this.#opening.resolve(this);

@@ -9,17 +9,26 @@ import type { RowShape } from "./row-shape.ts";
  * What was sent.
  *
  * - `simple`: one Query; each of its statements may give a result, and the last one counts.
+ * - `sets`: the same, and each result counts.
  * - `unnamed`: Parse, Bind, Describe, Execute, Sync.
  * - `named`: Bind, Execute, Sync of a prepared statement; its columns are known.
  * - `prepare`: Parse, Describe, Sync.
  * - `portal`: rows in portions; the Sync follows when they end.
  * - `copy-in`: one Query with a COPY FROM STDIN; the data follows when the server asks for it.
  */
-export type RequestKind = "simple" | "unnamed" | "named" | "prepare" | "portal" | "copy-in";
+export type RequestKind =
+  | "simple"
+  | "sets"
+  | "unnamed"
+  | "named"
+  | "prepare"
+  | "portal"
+  | "copy-in";
 
 /**
  * How far a request of several steps has come. A portal: the columns are known, a portion is
- * complete, or the statement has ended or failed. A copy-in: the server waits for data.
+ * complete, or the statement has ended or failed. Sets: the columns of the next result are known,
+ * or a statement has ended. A copy-in: the server waits for data.
  */
 export type RequestStep = "described" | "suspended" | "ended" | "copying";
 
@@ -71,6 +80,9 @@ export abstract class Request {
    */
   abstract onSettled(): void;
 
-  /** `portal` and `copy-in` only. */
+  /** `portal`, `sets` and `copy-in` only. */
   onStep(_step: RequestStep): void {}
+
+  /** All that has come in so far has been read, and more is to come. */
+  onChunk(): void {}
 }

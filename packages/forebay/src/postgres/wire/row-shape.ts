@@ -4,7 +4,7 @@
 import type { Column } from "../../driver/driver.ts";
 import type { FieldDescription } from "./proto/backend.ts";
 import { ProtocolError } from "./proto/protocol-error.ts";
-import { type Decode, decoderFor, typeName, type TypePolicy } from "./types/index.ts";
+import { type Decode, decoderFor, modifiersOf, typeName, type TypePolicy } from "./types/index.ts";
 
 /** Made once for a result, or once for a prepared statement. */
 export class RowShape {
@@ -19,7 +19,7 @@ export class RowShape {
   readonly #blank: Readonly<Record<string, unknown>>;
 
   constructor(fields: readonly FieldDescription[], policy: TypePolicy) {
-    this.columns = fields.map((field) => ({ name: field.name, type: typeName(field.typeOid) }));
+    this.columns = fields.map((field) => columnOf(field));
     this.#names = fields.map((field) => field.name);
     this.#decoders = fields.map((field) => decoderFor(field.typeOid, field.format, policy));
     this.#blank = Object.fromEntries(this.#names.map((name) => [name, null]));
@@ -78,6 +78,11 @@ export class RowShape {
     }
     return start + 2;
   }
+}
+
+function columnOf({ name, typeOid, typeModifier }: FieldDescription): Column {
+  const type = typeName(typeOid);
+  return typeModifier < 0 ? { name, type } : { name, type, ...modifiersOf(typeOid, typeModifier) };
 }
 
 /** The length of the value at `at`, -1 for NULL. Throws unless the value lies before `end`. */

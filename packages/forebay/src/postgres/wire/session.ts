@@ -135,7 +135,7 @@ export class Session implements MessageHandler {
     request.complete = true;
     request.command = readTagCommand(bytes, start, end);
     request.rowsAffected = readTagCount(bytes, start, end) ?? 0;
-    if (request.kind === "portal") request.onStep("ended");
+    if (request.kind === "portal" || request.kind === "sets") request.onStep("ended");
   }
 
   #onReady(request: Request, status: TxStatus): void {
@@ -164,7 +164,7 @@ export class Session implements MessageHandler {
       case MESSAGE.emptyQueryResponse:
         if (request.complete) beginResult(request);
         request.complete = true;
-        if (request.kind === "portal") request.onStep("ended");
+        if (request.kind === "portal" || request.kind === "sets") request.onStep("ended");
         return;
       case MESSAGE.errorResponse:
         this.#onError(request, new PgError(readMessageFields(bytes, start, end)));
@@ -200,6 +200,11 @@ export class Session implements MessageHandler {
       case "simple":
         beginResult(request);
         request.shape = new RowShape(fields, this.#types);
+        return;
+      case "sets":
+        beginResult(request);
+        request.shape = new RowShape(fields, this.#types);
+        request.onStep("described");
         return;
       case "unnamed":
         request.shape = new RowShape(fields, this.#types);

@@ -12,6 +12,7 @@ import type {
 } from "../../driver/driver.ts";
 import { Call } from "./call.ts";
 import type { Channel } from "./channel.ts";
+import { classify } from "./errors.ts";
 import { openPortal } from "./portal.ts";
 import type { FieldDescription } from "./proto/backend.ts";
 import { EXECUTE_SYNC, resultFormatBytes, writeBind } from "./proto/frontend.ts";
@@ -38,6 +39,7 @@ export class Statement implements DriverStmt {
   readonly #shape: RowShape | undefined;
   readonly #formats: Uint8Array;
   #isClosed = false;
+  #isValid = true;
 
   /** `fields` are empty for a statement that gives no rows. */
   constructor(
@@ -72,6 +74,11 @@ export class Statement implements DriverStmt {
     return this.#stream(args, options);
   }
 
+  /** False after the server did not know the statement, or its columns had changed. */
+  isValid(): boolean {
+    return this.#isValid;
+  }
+
   close(): Promise<void> {
     if (!this.#isClosed) this.#channel.forget(this.#name);
     this.#isClosed = true;
@@ -89,14 +96,22 @@ export class Statement implements DriverStmt {
     }
     channel.writer.bytes(EXECUTE_SYNC);
     const rowMode = options?.rowMode ?? "object";
-    const call = new Call(channel, "named", rowMode, this.#shape, options?.signal, toResult);
+    const { signal } = options ?? {};
+    const call = new Call(channel, "named", rowMode, this.#shape, signal, toResult, this.#note);
     channel.submit(call);
     return call.promise;
   }
 
   #stream(args: readonly unknown[], options: StatementOptions | undefined): Promise<DriverRows> {
-    return openPortal(this.#channel, options, this.#shape ?? "none", () => this.#bind(args));
+    const bind = (): void => this.#bind(args);
+    return openPortal(this.#channel, options, this.#shape ?? "none", bind, this.#note);
   }
+
+  /** Looks at an error, and leaves it as it is. */
+  readonly #note = (error: unknown): unknown => {
+    if (classify(error) === "statement-invalid") this.#isValid = false;
+    return error;
+  };
 
   #bind(args: readonly unknown[]): void {
     if (this.#isClosed) {

@@ -168,6 +168,8 @@ export interface FieldDescription {
   /** The OID of its table; 0 when it is not a plain column. */
   readonly tableOid: number;
   readonly typeOid: number;
+  /** What the type was declared with, in a form of the type's own; -1 for nothing. */
+  readonly typeModifier: number;
   readonly format: 0 | 1;
 }
 
@@ -182,12 +184,12 @@ export function readRowDescription(bytes: Buffer, start: number, end: number): F
     reader.int16();
     const typeOid = reader.uint32();
     reader.int16();
-    reader.int32();
+    const typeModifier = reader.int32();
     const format = reader.int16();
     if (format !== 0 && format !== 1) {
       throw new ProtocolError(`the server described a column in the unknown format ${format}`);
     }
-    fields.push({ name, tableOid, typeOid, format });
+    fields.push({ name, tableOid, typeOid, typeModifier, format });
   }
   reader.done();
   return fields;

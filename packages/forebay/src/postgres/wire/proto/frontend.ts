@@ -1,6 +1,7 @@
 // The client's messages. Each function appends one message to a Writer; none knows what was sent
 // before.
 
+import { argumentError } from "../../../driver/args.ts";
 import { paramFormat, writeParam } from "../types/index.ts";
 import { UsageError } from "../../../base/errors.ts";
 import type { Writer } from "./writer.ts";
@@ -144,7 +145,12 @@ export function writeBind(
   writer.int16(count);
   for (let i = 0; i < count; i++) writer.int16(paramFormat(args[i], paramOids?.[i] ?? 0));
   writer.int16(count);
-  for (let i = 0; i < count; i++) writeParam(writer, args[i], paramOids?.[i] ?? 0);
+  let at = 0;
+  try {
+    for (; at < count; at++) writeParam(writer, args[at], paramOids?.[at] ?? 0);
+  } catch (error) {
+    throw argumentError(at, error);
+  }
   writer.bytes(resultFormats);
   close(writer, start);
 }

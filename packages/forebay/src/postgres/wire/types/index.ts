@@ -9,6 +9,7 @@ import { copyBytes, decodeText, writeText } from "./raw.ts";
 import { type TypeEntry, typeEntry } from "./table.ts";
 
 export type { Decode, TypePolicy } from "./codec.ts";
+export { modifiersOf } from "./modifiers.ts";
 export { json, type JsonParam } from "./json.ts";
 
 const LOOSE: TypeEntry = { name: LOOSE_TYPE, codec: looseCodec(LOOSE_TYPE) };
