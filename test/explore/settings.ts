@@ -17,8 +17,8 @@ export const settings: readonly Setting[] = [
     name: "bulkheads",
     options: { maxOpenConns: 3, maxIdleConns: 1 },
     bulkheads: {
-      kept: { maxInUse: 1, reserved: 1, maxWaiting: Infinity, priority: 0 },
-      fast: { maxInUse: 2, reserved: 0, maxWaiting: 0, priority: 1 },
+      kept: { maxInUse: 2, reserved: 2, maxWaiting: Infinity, priority: 0 },
+      fast: { maxInUse: 1, reserved: 0, maxWaiting: 0, priority: 1 },
     },
     callers: [
       { timeoutMs: 100 },

@@ -338,7 +338,9 @@ export class World {
       assert(state !== "spoiled", `connection ${slot.id} has failed, and is not closed`);
       assert(state !== "free" || !isLost, `connection ${slot.id} is lost, and is not closed`);
     }
-    if (this.isCounting) checkCounts(this);
+    if (!this.isCounting) return;
+    checkCounts(this);
+    this.#checkServed();
   }
 
   #carryOut(effect: Effect<PooledConn, Caller>): void {
@@ -408,11 +410,10 @@ export class World {
     assert(conn.resets === this.resets, "what is granted was opened after the last reset");
     assert(core.phase === "open" && !core.isSuspended, "only a working pool grants");
     assert(this.#mayHave(caller.lane), "its bulkhead may have one more");
-    const { connMaxLifetimeMs, lifetimeJitterRatio, pingAfterIdleMs } = core.limits;
+    const { connMaxLifetimeMs, lifetimeJitterRatio } = core.limits;
     const lifetimeMs = connMaxLifetimeMs * (1 - lifetimeJitterRatio * DRAW);
     assert(nowMs < conn.openedAtMs + lifetimeMs, "what is granted is not too old");
-    const isQuiet = nowMs - slot.aliveAtMs >= pingAfterIdleMs && this.setting.pings;
-    assert(!isQuiet, "what was idle for long is pinged first");
+    assert(!this.#needsPing(conn), "what was idle for long, or is suspect, is pinged first");
     const kept = this.conns.filter(({ state }) => state !== "gone" && state !== "closing").length;
     assert(kept <= core.limits.maxOpenConns, "what is too much is not granted");
     conn.state = "held";
@@ -450,6 +451,23 @@ export class World {
 
   // ---- The outside's own account ----
 
+  /** Nobody who may have a connection waits while there is one, or room, and nothing under way. */
+  #checkServed(): void {
+    const { core, nowMs } = this;
+    if (core.phase !== "open" || core.isSuspended || core.wakeAtMs <= nowMs) return;
+    const waits = this.callers.some(
+      ({ state, lane }) => state === "waiting" && this.#mayHave(lane),
+    );
+    if (!waits) return;
+    const hasFit = this.conns.some((conn) => conn.state === "free" && !this.#needsPing(conn));
+    assert(!hasFit, "somebody waits who may have what is idle");
+    if (this.count("dialing") + this.count("pinging") > 0) return;
+    assert(this.count("free") === 0, "somebody waits who may have what can be pinged");
+    const present = this.conns.filter(({ state }) => state !== "gone").length;
+    const hasRoom = present < core.limits.maxOpenConns && nowMs >= core.backoff.untilMs;
+    assert(!hasRoom, "somebody waits for whom a connection may be dialed");
+  }
+
   count(state: Conn["state"]): number {
     return this.conns.filter((conn) => conn.state === state).length;
   }
@@ -465,6 +483,13 @@ export class World {
       0,
     );
     return claimed < this.core.limits.maxOpenConns;
+  }
+
+  #needsPing({ slot }: Conn): boolean {
+    if (!this.setting.pings) return false;
+    const { limits, suspectAtMs } = this.core;
+    const isQuiet = this.nowMs - slot.aliveAtMs >= limits.pingAfterIdleMs;
+    return isQuiet || slot.aliveAtMs < suspectAtMs;
   }
 
   #noteFailure({ dialedAtMs }: Conn): void {
