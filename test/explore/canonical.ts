@@ -1,7 +1,7 @@
-// The state of a world in one line, such that worlds with the same line go on alike as far as can be
-// seen: who has what, and of time only the order of the moments still to come. The core hides some
-// of its state, and lengths of time are left out, so a few lives are taken for others and never
-// lived. No counterexample is false for that.
+// The state of a world in one line, such that worlds with the same line go on alike as far as can
+// be seen: who has what, and of time only the order of the moments still to come. The core hides
+// some of its state, and lengths of time are left out, so a few lives are taken for others and
+// never lived. No counterexample is false for that.
 
 import type { Caller, Conn, World } from "./world.ts";
 
@@ -11,13 +11,16 @@ export function canonical(world: World): string {
   const present = world.conns.filter(
     (conn) => conn.state !== "gone" || conn.answers !== undefined || holderOf(world, conn),
   );
-  const rank = ranking([
+  const rank = ranking(
+    [
+      nowMs,
+      core.wakeAtMs,
+      core.backoff.untilMs,
+      ...present.flatMap((conn) => momentsOf(world, conn)),
+      ...callers.map(({ waiter }) => waiter?.deadlineAtMs ?? nowMs),
+    ],
     nowMs,
-    core.wakeAtMs,
-    core.backoff.untilMs,
-    ...present.flatMap((conn) => momentsOf(world, conn)),
-    ...callers.map(({ waiter }) => waiter?.deadlineAtMs ?? nowMs),
-  ], nowMs);
+  );
   const rankIdle = ranking(
     present.filter(isSpare).map(({ slot }) => slot.idleSinceMs),
     -Infinity,
@@ -53,7 +56,10 @@ export function canonical(world: World): string {
   return [
     flags.join(),
     idle.join("|"),
-    others.map(({ slot }) => lines.get(slot)).toSorted().join("|"),
+    others
+      .map(({ slot }) => lines.get(slot))
+      .toSorted()
+      .join("|"),
     waiting.join(),
     away.join(),
   ].join(";");

@@ -62,9 +62,7 @@ const ofPool = (
 const ofOperator = (event: OperatorEvent, words: string): EventKind =>
   ofPool(
     ({ core, setting, operatorEventsLeft }) =>
-      operatorEventsLeft > 0 &&
-      setting.operator.includes(event) &&
-      core.phase === "open",
+      operatorEventsLeft > 0 && setting.operator.includes(event) && core.phase === "open",
     (world) => world.operate(event),
     words,
   );
@@ -73,10 +71,7 @@ const ofOperator = (event: OperatorEvent, words: string): EventKind =>
 function isFirstOfItsKind(caller: Caller, { callers }: World, index: number): boolean {
   return !callers.some(
     ({ state, lane, timeoutMs }, other) =>
-      other < index &&
-      state === "away" &&
-      lane === caller.lane &&
-      timeoutMs === caller.timeoutMs,
+      other < index && state === "away" && lane === caller.lane && timeoutMs === caller.timeoutMs,
   );
 }
 
@@ -110,10 +105,26 @@ const KINDS: readonly EventKind[] = [
     (world, conn) => world.answered(conn, true),
     "answers",
   ),
-  ofConn(({ state }) => state === "closing", (world, conn) => world.gone(conn), "is gone"),
-  ofPool(({ core, nowMs }) => core.wakeAtMs > nowMs && core.wakeAtMs < Infinity, (world) => world.pass(), "time passes"),
-  ofPool(({ core }) => core.phase === "open", (world) => world.tick(), "the pool is woken"),
-  ofCaller(({ state }) => state === "waiting", (world, caller) => world.abort(caller), "gives up"),
+  ofConn(
+    ({ state }) => state === "closing",
+    (world, conn) => world.gone(conn),
+    "is gone",
+  ),
+  ofPool(
+    ({ core, nowMs }) => core.wakeAtMs > nowMs && core.wakeAtMs < Infinity,
+    (world) => world.pass(),
+    "time passes",
+  ),
+  ofPool(
+    ({ core }) => core.phase === "open",
+    (world) => world.tick(),
+    "the pool is woken",
+  ),
+  ofCaller(
+    ({ state }) => state === "waiting",
+    (world, caller) => world.abort(caller),
+    "gives up",
+  ),
   ofCaller(isHolding, (world, caller) => world.release(caller, "bad"), "releases it bad"),
   ofCaller(isHolding, (world, caller) => world.release(caller, "check"), "releases it unfit"),
   ofConn(
@@ -148,7 +159,11 @@ const KINDS: readonly EventKind[] = [
     (world) => world.undo(),
     "what the operator did is undone",
   ),
-  ofPool(({ core }) => core.phase === "open", (world) => world.drain(), "the pool is closed"),
+  ofPool(
+    ({ core }) => core.phase === "open",
+    (world) => world.drain(),
+    "the pool is closed",
+  ),
   ofPool(
     ({ core, isForced }) => core.phase !== "open" && !isForced,
     (world) => world.closeByForce(),

@@ -39,6 +39,7 @@ function nextGood(world: World): string | undefined {
   }
   if (core.phase !== "open" || core.wakeAtMs > nowMs) return undefined;
   world.tick();
+  assert(core.wakeAtMs > nowMs, "the pool was woken, and wants to be woken again at once");
   return "the pool is woken";
 }
 

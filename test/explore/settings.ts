@@ -23,7 +23,6 @@ export const settings: readonly Setting[] = [
     callers: [
       { timeoutMs: 100 },
       { timeoutMs: 100, bulkhead: "kept" },
-      { timeoutMs: 60, bulkhead: "kept" },
       { timeoutMs: 100, bulkhead: "fast" },
     ],
     faults: 1,

@@ -12,6 +12,7 @@ import { resolveOptions } from "../../packages/forebay/src/pool/option-checks.ts
 import type { PoolOptions } from "../../packages/forebay/src/pool/options.ts";
 import { type Slot, Waiter } from "../../packages/forebay/src/pool/state.ts";
 import { checkCounts } from "./counts.ts";
+import { checkDial, checkGrant, checkServed, checkTurn } from "./rules.ts";
 
 /** What the operator may do, each time at the cost of one of `operatorEvents`. */
 export type OperatorEvent =
@@ -67,7 +68,7 @@ export interface Conn {
 }
 
 /** The draw of all random numbers. */
-const DRAW = 0.5;
+export const DRAW = 0.5;
 /** The least pause after dials have failed once; each further time it is twice as long. */
 const PAUSE_MS_FIRST = 25;
 /** The share of a bulkhead that may have everything. */
@@ -340,14 +341,14 @@ export class World {
     }
     if (!this.isCounting) return;
     checkCounts(this);
-    this.#checkServed();
+    checkServed(this);
   }
 
   #carryOut(effect: Effect<PooledConn, Caller>): void {
     if (effect.kind === "dial") this.#dial(effect.slot);
     else if (effect.kind === "grant") {
       const caller = this.#callerOf(effect.waiter);
-      this.#checkTurn(caller);
+      checkTurn(this, caller);
       this.#leave(caller);
       this.#granted(caller, effect.slot);
     } else if (effect.kind === "reject") this.#rejected(effect.waiter, effect.why);
@@ -368,20 +369,7 @@ export class World {
   }
 
   #dial(slot: Slot<PooledConn>): void {
-    const { limits, phase, minIdle, warmTarget } = this.core;
-    const present = this.conns.filter(({ state }) => state !== "gone").length;
-    const dialing = this.count("dialing") + 1;
-    assert(present < limits.maxOpenConns, "more are dialed than may be open");
-    assert(phase === "open", "nothing is dialed for a pool that closes");
-    assert(dialing <= limits.maxDialing, "more are dialed at once than may be");
-    const isTold = limits.dialErrors === "reject";
-    assert(isTold || this.nowMs >= this.pausedUntilMs, "nothing is dialed in a pause");
-    assert(isTold || this.failedRounds === 0 || dialing === 1, "while dials fail, there is one at a time");
-    const waiting = this.callers.filter(({ state }) => state === "waiting").length;
-    const spare = this.count("free") + this.count("pinging");
-    const kept = spare + this.count("held") + this.count("checking");
-    const wanted = Math.max(waiting + Math.max(0, minIdle - spare), warmTarget - kept);
-    assert(dialing <= wanted, "more are dialed than are wanted");
+    checkDial(this);
     this.conns.push({
       slot,
       dialedAtMs: this.nowMs,
@@ -403,41 +391,13 @@ export class World {
   }
 
   #granted(caller: Caller, slot: Slot<PooledConn>): void {
-    const { core, nowMs } = this;
     const conn = this.#connOf(slot);
-    assert.equal(conn.state, "free", "what is granted is free");
-    assert(!conn.isLost, "what is granted is not lost");
-    assert(conn.resets === this.resets, "what is granted was opened after the last reset");
-    assert(core.phase === "open" && !core.isSuspended, "only a working pool grants");
-    assert(this.#mayHave(caller.lane), "its bulkhead may have one more");
-    const { connMaxLifetimeMs, lifetimeJitterRatio } = core.limits;
-    const lifetimeMs = connMaxLifetimeMs * (1 - lifetimeJitterRatio * DRAW);
-    assert(nowMs < conn.openedAtMs + lifetimeMs, "what is granted is not too old");
-    assert(!this.#needsPing(conn), "what was idle for long, or is suspect, is pinged first");
-    const kept = this.conns.filter(({ state }) => state !== "gone" && state !== "closing").length;
-    assert(kept <= core.limits.maxOpenConns, "what is too much is not granted");
+    checkGrant(this, caller, conn);
     conn.state = "held";
     caller.state = "holding";
     caller.slot = slot;
     caller.generation = slot.generation;
     this.seen.acquired += 1;
-  }
-
-  /** Nobody who may have a connection goes before this one. */
-  #checkTurn(caller: Caller): void {
-    const { arrival = 0 } = caller.waiter ?? {};
-    for (const other of this.callers) {
-      if (other.state !== "waiting" || other === caller) continue;
-      const cameFirst = (other.waiter?.arrival ?? 0) < arrival;
-      if (other.lane === caller.lane) {
-        const isFree = this.core.limits.waiterOrder === "random";
-        assert(isFree || !cameFirst, "who came first is served first");
-      } else if (this.#mayHave(other.lane)) {
-        const rank = other.lane.limits.priority - caller.lane.limits.priority;
-        assert(rank <= 0, "a higher priority is served first");
-        assert(rank < 0 || !cameFirst, "among bulkheads too, who came first is served first");
-      }
-    }
   }
 
   #rejected(waiter: Waiter<Caller>, why: "timed-out" | "closed" | "connect-failed" | "shed"): void {
@@ -451,45 +411,8 @@ export class World {
 
   // ---- The outside's own account ----
 
-  /** Nobody who may have a connection waits while there is one, or room, and nothing under way. */
-  #checkServed(): void {
-    const { core, nowMs } = this;
-    if (core.phase !== "open" || core.isSuspended || core.wakeAtMs <= nowMs) return;
-    const waits = this.callers.some(
-      ({ state, lane }) => state === "waiting" && this.#mayHave(lane),
-    );
-    if (!waits) return;
-    const hasFit = this.conns.some((conn) => conn.state === "free" && !this.#needsPing(conn));
-    assert(!hasFit, "somebody waits who may have what is idle");
-    if (this.count("dialing") + this.count("pinging") > 0) return;
-    assert(this.count("free") === 0, "somebody waits who may have what can be pinged");
-    const present = this.conns.filter(({ state }) => state !== "gone").length;
-    const hasRoom = present < core.limits.maxOpenConns && nowMs >= core.backoff.untilMs;
-    assert(!hasRoom, "somebody waits for whom a connection may be dialed");
-  }
-
   count(state: Conn["state"]): number {
     return this.conns.filter((conn) => conn.state === state).length;
-  }
-
-  /** Whether the bulkhead may have one more, counted from the callers. */
-  #mayHave(lane: Lane<Caller>): boolean {
-    const used = (of: Lane<Caller>) =>
-      this.callers.filter(({ state, lane }) => state === "holding" && lane === of).length;
-    if (used(lane) >= lane.limits.maxInUse) return false;
-    if (used(lane) < lane.limits.reserved) return true;
-    const claimed = this.core.lanes.all.reduce(
-      (sum, each) => sum + Math.max(used(each), each.limits.reserved),
-      0,
-    );
-    return claimed < this.core.limits.maxOpenConns;
-  }
-
-  #needsPing({ slot }: Conn): boolean {
-    if (!this.setting.pings) return false;
-    const { limits, suspectAtMs } = this.core;
-    const isQuiet = this.nowMs - slot.aliveAtMs >= limits.pingAfterIdleMs;
-    return isQuiet || slot.aliveAtMs < suspectAtMs;
   }
 
   #noteFailure({ dialedAtMs }: Conn): void {

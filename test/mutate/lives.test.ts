@@ -6,9 +6,12 @@ import { simulate } from "../sim/simulate.ts";
 
 const LIVES = 60;
 
-test.each([1, 2, 3, 4])("the pool keeps its invariants in simulated lives, part %i", async (part) => {
-  for (let seed = part; seed <= LIVES; seed += 4) {
-    const { violation } = await simulate(seed);
-    expect(violation, `seed ${seed}`).toBeUndefined();
-  }
-});
+test.each([1, 2, 3, 4])(
+  "the pool keeps its invariants in simulated lives, part %i",
+  async (part) => {
+    for (let seed = part; seed <= LIVES; seed += 4) {
+      const { violation } = await simulate(seed);
+      expect(violation, `seed ${seed}`).toBeUndefined();
+    }
+  },
+);
