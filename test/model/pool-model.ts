@@ -69,7 +69,9 @@ export class PoolModel {
       this.#grant(id, this.find(connId));
     } else {
       const canDial = this.count("connecting") + this.limits.maxOpen - this.conns.length;
-      const atLimit = this.waiters.length >= Math.max(canDial, this.count("connecting"));
+      const isFull = this.count("leased") >= this.limits.maxOpen;
+      const served = isFull ? 0 : Math.max(canDial, this.count("connecting"));
+      const atLimit = this.waiters.length >= served;
       if (atLimit) this.waitCount += 1;
       const deadlineMs = this.nowMs + timeoutMs;
       this.waiters.push({ id, enqueuedMs: this.nowMs, deadlineMs, atLimit });

@@ -10,9 +10,9 @@ const POLLS = new Set(["waitFor", "waitUntil", "poll"]);
 /** T13. */
 export const sleeps: Rule = {
   id: "T13",
-  title: "no test in unit, model or sim waits for real time",
+  title: "no test in unit, model, conformance or sim waits for real time",
   check: (tree) =>
-    tree.sources("test/unit", "test/model", "test/sim").flatMap((file) => {
+    tree.sources("test/unit", "test/model", "test/conformance", "test/sim").flatMap((file) => {
       const source = tree.source(file);
       const fix = "Use the virtual clock of forebay/testing, or await the event itself";
       const found: Violation[] = importsOf(source)

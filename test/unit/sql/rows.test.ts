@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { rowsClosed } from "../../../packages/forebay/src/sql/errors.ts";
 import { outcome, rejection, sqlBench } from "../../support/fake-database.ts";
 
 const END = { done: true, value: undefined };
@@ -286,4 +287,26 @@ test("two rows of a DB use two connections", async () => {
   expect(leased()).toBe(2);
   await Promise.all([one.close(), other.close()]);
   await done();
+});
+
+test("rows that are ended as their batch arrives give no row that is none", async () => {
+  for (const end of ["abort", "close"] as const) {
+    for (let turns = 0; turns < 12; turns++) {
+      const { db, database, abortable, done } = sqlBench();
+      const controller = abortable();
+      const rows = db.rows("a", [], { signal: controller.signal });
+      const hang = database.hangNext("next");
+      const read = outcome(rows.next());
+      await hang.reached;
+      hang.release();
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      if (end === "abort") controller.abort("enough");
+      const closed = rows.close();
+      const given = { value: { done: false, value: { n: 1 } } };
+      const refused = [{ error: "enough" }, { error: rowsClosed() }];
+      expect([given, ...refused]).toContainEqual(await read);
+      await closed;
+      await done();
+    }
+  }
 });

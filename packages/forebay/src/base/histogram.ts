@@ -15,6 +15,9 @@ const BUCKET_COUNT = EXACT_BELOW + (HIGHEST_POWER - PRECISION_BITS) * PER_POWER;
 const MICROS_MAX = 2 ** 32 - 1;
 const MS_MAX = MICROS_MAX / 1000;
 
+/** So many durations are noted before they are sorted into buckets. */
+const NOTES_MAX = 256;
+
 /** What a histogram held at one moment. */
 export interface DurationSnapshot {
   readonly count: number;
@@ -37,22 +40,25 @@ export interface DurationSnapshot {
 /** A histogram of durations. */
 export class DurationHistogram {
   readonly #counts = new Float64Array(BUCKET_COUNT);
+  readonly #notedMs = new Float64Array(NOTES_MAX);
+  #noted = 0;
   #count = 0;
   #sumMs = 0;
   #maxMs = 0;
 
-  /** Counts one duration. Below 0 counts as 0; above 71 minutes goes into the last bucket. */
+  /**
+   * Counts one duration. Below 0 counts as 0; above 71 minutes goes into the last bucket. Only notes
+   * it: what is noted is sorted into buckets many at a time, away from whoever is in a hurry.
+   */
   record(durationMs: number): void {
-    const ms = durationMs > 0 ? durationMs : 0;
-    const bucket = bucketOf((ms < MS_MAX ? ms * 1000 : MICROS_MAX) >>> 0);
-    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1;
-    this.#count += 1;
-    this.#sumMs += ms;
-    if (ms > this.#maxMs) this.#maxMs = ms;
+    this.#notedMs[this.#noted] = durationMs;
+    this.#noted += 1;
+    if (this.#noted === NOTES_MAX) this.#sort();
   }
 
   /** What has been counted so far; later records do not change it. */
   snapshot(): DurationSnapshot {
+    this.#sort();
     const count = this.#count;
     const maxMs = this.#maxMs;
     const buckets: { upToMs: number; count: number }[] = [];
@@ -69,6 +75,19 @@ export class DurationHistogram {
       return maxMs;
     };
     return { count, sumMs: this.#sumMs, maxMs, quantileMs, buckets };
+  }
+
+  #sort(): void {
+    const counts = this.#counts;
+    for (const durationMs of this.#notedMs.subarray(0, this.#noted)) {
+      const ms = durationMs > 0 ? durationMs : 0;
+      const bucket = bucketOf((ms < MS_MAX ? ms * 1000 : MICROS_MAX) >>> 0);
+      counts[bucket] = (counts[bucket] ?? 0) + 1;
+      this.#sumMs += ms;
+      if (ms > this.#maxMs) this.#maxMs = ms;
+    }
+    this.#count += this.#noted;
+    this.#noted = 0;
   }
 }
 

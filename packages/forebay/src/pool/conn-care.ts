@@ -39,6 +39,12 @@ export class ConnCare<C extends PooledConn> {
     const { conn } = slot;
     // It may have been closed by force under its holder: then nothing may be called on it.
     if (slot.kind !== "leased" || conn === undefined) return;
+    if (conn.isValid === undefined && conn.resetSession === undefined && !this.#isHooked) {
+      this.#events.released(slot, generation, "fit");
+    } else this.#examine(slot, conn, generation);
+  }
+
+  #examine(slot: Slot<C>, conn: C, generation: number): void {
     let condition: ReturnCondition = "fit";
     let reset: Promise<void> | undefined;
     try {

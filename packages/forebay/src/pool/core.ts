@@ -11,7 +11,7 @@ import type { PooledConn } from "../driver/driver.ts";
 import { DialBackoff } from "./backoff.ts";
 import { Codel, type SheddingOptions } from "./codel.ts";
 import type { Effect, RejectReason } from "./effects.ts";
-import { expiresAtMs } from "./expiry.ts";
+import { expiresAtMs, idleDueAtMs } from "./expiry.ts";
 import { PoolFacts } from "./facts.ts";
 import type { BulkheadLimits, Lane } from "./lanes.ts";
 import type { PoolLimits } from "./options.ts";
@@ -334,6 +334,11 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
       return;
     }
     if (this.lanes.size > 0 && this.#grantNext(slot, nowMs)) return;
+    this.#park(slot, nowMs);
+  }
+
+  /** Nobody wants the connection: it becomes idle, or goes if there are enough of those. */
+  #park(slot: Slot<C>, nowMs: MonotonicMs): void {
     const wasPinged = slot.kind === "pinging";
     const idle = this.slots.idle.size + this.slots.pinging.size - (wasPinged ? 1 : 0);
     if (idle >= this.maxIdle) {
@@ -342,8 +347,10 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     }
     if (!wasPinged) slot.idleSinceMs = nowMs;
     this.slots.move(slot, "idle");
+    // Those idle for longer have seen to it that the pool wakes for them.
     this.#wakeBy(slot.expiresAtMs);
-    this.#wakeBy(this.idleDueAtMs);
+    const isPlain = this.minIdle === 0 && this.limits.keepaliveMs === Infinity;
+    this.#wakeBy(isPlain ? idleDueAtMs(slot, this.limits) : this.idleDueAtMs);
   }
 
   /** Leases the connection to the waiter whose turn it is; false where there is none. */
@@ -449,8 +456,9 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
 
   /** After any event by which somebody who waits may come to be served. */
   #follow(nowMs: MonotonicMs): void {
-    if (this.slots.idle.size > 0 && this.lanes.size > 0) this.#serve(nowMs);
-    if (this.mayDial) this.#dialAsNeeded(nowMs);
+    if (!this.isWanting) return;
+    if (this.slots.idle.size > 0) this.#serve(nowMs);
+    this.#dialAsNeeded(nowMs);
   }
 
   /**

@@ -84,15 +84,15 @@ export class PoolFacts<C extends PooledConn, L> {
     return this.lanes.size - supply < maxWaiters && lane.waiters.size - servedInLane < maxWaiting;
   }
 
-  /**
-   * Whether there is room for a dial, and anything that could want one. Cheap, for the usual no.
-   */
+  /** Whether anything could want a connection. Cheap, for the usual no. */
+  get isWanting(): boolean {
+    return this.lanes.size > 0 || this.minIdle > 0 || this.warmTarget > 0;
+  }
+
+  /** Whether there is room for a dial, and anything that could want one. */
   get mayDial(): boolean {
-    return (
-      this.slots.open < this.limits.maxOpenConns &&
-      (this.lanes.size > 0 || this.minIdle > 0 || this.warmTarget > 0) &&
-      this.phase === "open"
-    );
+    const hasRoom = this.slots.open < this.limits.maxOpenConns;
+    return hasRoom && this.isWanting && this.phase === "open";
   }
 
   /**

@@ -317,11 +317,20 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
   #take(lane: Lane<PoolLease<C>>, options: AcquireOptions | undefined): Promise<PoolLease<C>> {
     const signal = options?.signal;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
-    const core = this.#core;
-    if (core.phase !== "open") return Promise.reject(this.#shell.error("POOL_CLOSED", 0));
+    if (this.#core.phase !== "open") return Promise.reject(this.#shell.error("POOL_CLOSED", 0));
     const nowMs = this.#time.nowMs();
     const lease = this.#takeIdle(lane, nowMs);
-    if (lease !== undefined) return Promise.resolve(lease);
+    return lease === undefined ? this.#wait(lane, options, nowMs) : Promise.resolve(lease);
+  }
+
+  /** Waits for a connection, where none could be had at once. */
+  #wait(
+    lane: Lane<PoolLease<C>>,
+    options: AcquireOptions | undefined,
+    nowMs: MonotonicMs,
+  ): Promise<PoolLease<C>> {
+    const core = this.#core;
+    const signal = options?.signal;
     // Between the look at what is idle and the queueing nothing may happen: effects come after it.
     const isPlain = this.#settings.nestedAcquire === "allow" && core.hasRoomToWait(lane);
     const refusal = isPlain ? undefined : this.#refusal(lane);

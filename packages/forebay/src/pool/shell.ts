@@ -153,10 +153,13 @@ export class PoolShell<C extends PooledConn> implements LeaseOwner<C>, CareEvent
   }
 
   #carryOut(effect: Effect<C, PoolLease<C>>): void {
+    // By far the most frequent, and on its own, so that it stays short.
+    if (effect.kind === "grant") effect.waiter.resolve(new PoolLease(this, effect.slot));
+    else this.#carryOutRare(effect);
+  }
+
+  #carryOutRare(effect: Exclude<Effect<C, PoolLease<C>>, { readonly kind: "grant" }>): void {
     switch (effect.kind) {
-      case "grant":
-        effect.waiter.resolve(new PoolLease(this, effect.slot));
-        return;
       case "reject": {
         const { waiter, why, dialError } = effect;
         const waitedMs = this.time.nowMs() - waiter.enqueuedAtMs;

@@ -88,6 +88,10 @@ function mayMove(from: SlotKind, to: SlotKind): boolean {
   }
 }
 
+function illegalMove(from: SlotKind, to: SlotKind): BugError {
+  return new BugError(`slot: ${from} to ${to}`);
+}
+
 /** What a lease counts against. The core alone writes it. */
 export interface LaneUse {
   /** How many connections are leased by its acquires. */
@@ -169,7 +173,7 @@ export class SlotLists<C extends PooledConn> {
   move(slot: Slot<C>, to: SlotKind): void {
     const from = slot.kind;
     // Not an assert: its message would be put together at each move.
-    if (!mayMove(from, to)) throw new BugError(`slot: ${from} to ${to}`);
+    if (!mayMove(from, to)) throw illegalMove(from, to);
     slot.list?.remove(slot);
     slot.kind = to;
     if (to === "closed") this.#open -= 1;

@@ -170,6 +170,8 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
       if (this.#phase === "exhausted" || this.#phase === "between") {
         return { done: true, value: undefined };
       }
+      // They may have been ended since the batch arrived, a turn of the microtask queue ago.
+      this.#assertOpen();
       return { done: false, value: this.#takeRow() };
     } finally {
       this.#turns.give();
