@@ -155,3 +155,50 @@ test("maxOpenConns cannot be lowered to what is reserved", () => {
   pool.setMaxOpenConns(5);
   expect(() => pool.bulkhead("other", { reserved: 1 })).toThrow("reserve 5 of 5 connections");
 });
+
+test("a reserve is served from free room, though others use too much", async () => {
+  const bench = poolBench({ maxOpenConns: 3 });
+  const others = await take(bench, 2);
+  const checkout = bench.pool.bulkhead("checkout", { reserved: 2 });
+  const seen = [1, 2].map(() => watch(checkout.acquire()));
+  await bench.advance(0);
+  expect(seen.map(({ state }) => state)).toEqual(["resolved", "pending"]);
+  others[0]?.release();
+  await bench.advance(0);
+  expect(seen[1]?.state).toBe("resolved");
+});
+
+test("maxWaiters counts those who may not have what is reserved for others", async () => {
+  const bench = poolBench({ maxOpenConns: 3, maxWaiters: 0 });
+  bench.pool.bulkhead("checkout", { reserved: 2 });
+  const [first] = await take(bench, 1);
+  expect(await poolErrorOf(bench.pool.acquire())).toMatchObject({ code: "POOL_QUEUE_FULL" });
+  first?.release();
+  const seen = watch(bench.pool.bulkhead("checkout").acquire());
+  await bench.advance(0);
+  expect(seen.state).toBe("resolved");
+});
+
+test("maxWaiting counts those who may not have what is reserved for others", async () => {
+  const bench = poolBench({ maxOpenConns: 3 });
+  bench.pool.bulkhead("checkout", { reserved: 2 });
+  const reports = bench.pool.bulkhead("reports", { maxWaiting: 0 });
+  watch(reports.acquire());
+  await bench.advance(0);
+  expect(await poolErrorOf(reports.acquire())).toMatchObject({ code: "POOL_QUEUE_FULL" });
+  bench.pool.suspend();
+  expect(await poolErrorOf(reports.acquire())).toMatchObject({ code: "POOL_QUEUE_FULL" });
+});
+
+test("what was used by force counts no more against a bulkhead", async () => {
+  const bench = poolBench({ maxOpenConns: 2 });
+  const reports = bench.pool.bulkhead("reports", { maxInUse: 1 });
+  const lease = watch(reports.acquire());
+  await bench.advance(0);
+  const closed = watch(bench.pool.close({ drainTimeoutMs: 0 }));
+  await bench.advance(0);
+  expect(closed.state).toBe("resolved");
+  expect(reports.stats().inUse).toBe(0);
+  leaseOf(lease).release();
+  expect(reports.stats().inUse).toBe(0);
+});

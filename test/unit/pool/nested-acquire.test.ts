@@ -59,3 +59,36 @@ test("other callers, and other pools, are not taken for nested", async () => {
   expect(beside.state).toBe("resolved");
   held.release();
 });
+
+test("an inner acquire that waits for its caller's own bulkhead is nested", async () => {
+  const bench = poolBench({ maxOpenConns: 5, nestedAcquire: "reject" });
+  const reports = bench.pool.bulkhead("reports", { maxInUse: 1 });
+  const error = await poolErrorOf(reports.use(() => reports.use(async () => "never")));
+  expect(error).toMatchObject({ code: "POOL_NESTED_ACQUIRE", bulkhead: "reports" });
+  await expect(reports.use(() => bench.pool.use(async () => "both"))).resolves.toBe("both");
+});
+
+test("an inner acquire that waits only for resume is not nested", async () => {
+  const bench = poolBench({ maxOpenConns: 2, nestedAcquire: "reject" });
+  const outer = watch(
+    bench.pool.use(() => {
+      bench.pool.suspend();
+      return bench.pool.use(async () => "both");
+    }),
+  );
+  await bench.advance(0);
+  expect(outer.state).toBe("pending");
+  bench.pool.resume();
+  await bench.advance(0);
+  expect(outer.value).toBe("both");
+});
+
+test("whoever is told of a nested acquire may close the pool", async () => {
+  const bench: ReturnType<typeof poolBench> = poolBench({
+    maxOpenConns: 1,
+    nestedAcquire: "warn",
+    onWarning: () => void bench.pool.close(),
+  });
+  const error = await poolErrorOf(bench.pool.use(() => bench.pool.use(async () => "never")));
+  expect(error.code).toBe("POOL_CLOSED");
+});

@@ -54,6 +54,14 @@ export class DialBackoff {
     this.#untilMs = nowMs + pauseMs * (0.5 + 0.5 * this.#random.next());
   }
 
+  /**
+   * The connection of a dial that began at `dialedAtMs` was refused before anybody has used it:
+   * that is no better than a failed dial.
+   */
+  noteRefusal(dialedAtMs: MonotonicMs, nowMs: MonotonicMs): void {
+    this.noteFailure(dialedAtMs, new Error("the beforeAcquire hook refused the connection"), nowMs);
+  }
+
   /** A dial has succeeded. */
   reset(): void {
     this.#rounds = 0;

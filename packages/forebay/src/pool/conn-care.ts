@@ -60,12 +60,13 @@ export class ConnCare<C extends PooledConn> {
   }
 
   /**
-   * Whether the `beforeAcquire` hook lets the connection be handed out. Rejects as the hook does.
+   * Whether the `beforeAcquire` hook lets the connection be handed out. Rejects as the hook does,
+   * with `signal.reason`, or as soon as the connection is closed.
    */
   async mayHandOut(slot: Slot<C>, conn: C, signal: AbortSignal | undefined): Promise<boolean> {
     const { hooks, hookTimeoutMs } = this.#settings;
     const work = this.#bounded(slot, hookTimeoutMs, "beforeAcquire", (with_) =>
-      hooks.beforeAcquire?.(conn, with_),
+      orAborted((async () => hooks.beforeAcquire?.(conn, with_))(), with_.signal),
     );
     return (await orAborted(work, signal)) !== false;
   }
@@ -86,6 +87,7 @@ export class ConnCare<C extends PooledConn> {
   /** Closes the connection. What is under way on it is aborted. */
   async close(slot: Slot<C>, conn: C): Promise<void> {
     this.#underway.get(slot)?.abort();
+    this.#underway.delete(slot);
     const { hooks, hookTimeoutMs, closeTimeoutMs, onBackgroundError } = this.#settings;
     if (hooks.beforeClose !== undefined) {
       try {

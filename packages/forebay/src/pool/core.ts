@@ -120,6 +120,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     if (condition === "fit") this.#offer(slot, nowMs);
     else if (condition === "check") this.slots.move(slot, "checking");
     else this.#retire(slot, slot.lost === undefined ? condition : "lost");
+    const isFirstUse = slot.generation === 1;
+    if (condition === "refused" && isFirstUse) this.backoff.noteRefusal(slot.dialedAtMs, nowMs);
     this.#follow(nowMs);
   }
 
@@ -152,9 +154,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     assert(slot.kind === "connecting", "core: a dial ends once");
     this.slots.move(slot, "closed");
     if (this.phase === "open") this.#noteDialFailure(slot, error, nowMs);
-    const { connecting, leased, checking, pinging } = this.slots;
-    const mayYetServe = connecting.size + leased.size + checking.size + pinging.size > 0;
-    if (!mayRetry && !mayYetServe) this.#rejectAll("connect-failed", error, nowMs);
+    const { open, closing } = this.slots;
+    if (!mayRetry && open === closing.size) this.#rejectAll("connect-failed", error, nowMs);
     this.#dialAsNeeded(nowMs);
     this.#finishDraining();
   }
@@ -371,8 +372,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
       const waiter = this.lanes.takeNext(this.#random);
       if (waiter === undefined || this.#codel === undefined) return waiter;
       const isDue = this.#codel.isDue(nowMs - waiter.enqueuedAtMs, nowMs);
-      // The last one may as well be served.
-      if (!isDue || this.lanes.size === 0) return waiter;
+      // The last one that may have a connection may as well be served.
+      if (!isDue || this.lanes.demand === 0) return waiter;
       waiter.lane.counters.shedCount += 1;
       this.#reject(waiter, "shed", undefined, nowMs);
     }
@@ -410,9 +411,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   }
 
   #retireOldestIdle(reason: RetireReason): void {
-    const slot = this.slots.idle.head;
-    assert(slot !== undefined, "core: an idle connection is there to retire");
-    this.#retire(slot, reason);
+    const { head } = this.slots.idle;
+    if (head !== undefined) this.#retire(head, reason);
   }
 
   #retireAllIdle(reason: RetireReason): void {
@@ -466,11 +466,12 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
    * is pinged, and counts as good as served.
    */
   #serve(nowMs: MonotonicMs): void {
-    while (this.slots.idle.size > 0 && this.lanes.demand > this.pingSupply) {
+    while (this.slots.idle.size > 0 && this.lanes.demand > 0) {
       const slot = this.#fittestIdle(nowMs);
       if (slot === undefined) return;
-      if (this.needsPing(slot, nowMs)) this.#ping(slot);
-      else if (!this.#grantNext(slot, nowMs)) return;
+      if (!this.needsPing(slot, nowMs)) this.#grantNext(slot, nowMs);
+      else if (this.lanes.demand > this.pingSupply) this.#ping(slot);
+      else return;
     }
   }
 

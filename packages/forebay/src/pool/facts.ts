@@ -79,9 +79,16 @@ export class PoolFacts<C extends PooledConn, L> {
     const { maxWaiting } = lane.limits;
     // The usual case, for which nothing has to be counted.
     if (maxWaiters === Infinity && maxWaiting === Infinity) return true;
-    const { supply } = this;
-    const servedInLane = Math.min(supply, lane.quota);
-    return this.lanes.size - supply < maxWaiters && lane.waiters.size - servedInLane < maxWaiting;
+    const { lanes, supply } = this;
+    const served = Math.min(supply, lanes.demandWith(lane));
+    const servedInLane = Math.min(supply, lanes.allowance(lane));
+    return lanes.size + 1 - served <= maxWaiters && lane.waiters.size - servedInLane < maxWaiting;
+  }
+
+  /** Whether one more in this queue would wait for somebody to give a connection back. */
+  wouldWait(lane: Lane<L>): boolean {
+    const demand = this.lanes.demandWith(lane);
+    return demand === this.lanes.demand || demand > this.supply;
   }
 
   /** Whether anything could want a connection. Cheap, for the usual no. */

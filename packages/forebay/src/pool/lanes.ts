@@ -141,22 +141,35 @@ export class Lanes<L> {
     return lane.inUse < lane.limits.reserved || this.#common > 0;
   }
 
+  /** How many more this queue may have of what is free. O(queues). */
+  allowance(lane: Lane<L>): number {
+    if (this.#capacity === 0) return 0;
+    return Math.min(lane.quota, lane.shortfall + Math.max(0, this.#common));
+  }
+
   /**
    * How many of those who wait could be served if there were connections enough: each queue within
    * its own limit, first from its reserve, then together from what nobody has reserved. O(queues).
    */
   get demand(): number {
+    return this.demandWith(undefined);
+  }
+
+  /** What `demand` would be with one more in this queue; as it is for `undefined`. */
+  demandWith(oneMore: Lane<L> | undefined): number {
     if (this.#capacity === 0) return 0;
-    if (this.#all.length === 1) return this.#size;
+    if (this.#all.length === 1) return oneMore === undefined ? this.#size : this.#size + 1;
     let fromReserves = 0;
     let others = 0;
     for (const lane of this.#all) {
-      const wanted = Math.min(lane.waiters.size, lane.quota);
+      const waiting = lane === oneMore ? lane.waiters.size + 1 : lane.waiters.size;
+      const wanted = Math.min(waiting, lane.quota);
       const own = Math.min(wanted, lane.shortfall);
       fromReserves += own;
       others += wanted - own;
     }
-    return fromReserves + Math.min(others, this.#common);
+    // Below 0 after a limit was lowered or a reserve was raised, which takes nobody his reserve.
+    return fromReserves + Math.min(others, Math.max(0, this.#common));
   }
 
   /** Queues a waiter, in its own queue. Whether there is more demand by it. */

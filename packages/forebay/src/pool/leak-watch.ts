@@ -76,6 +76,13 @@ export class LeakWatch<C extends PooledConn> {
     this.#timer = undefined;
   }
 
+  /** Watches no more: the pool has closed, and what is out is of no account. */
+  stop(): void {
+    this.#watched.clear();
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
   #setTimer(): void {
     if (this.#timer !== undefined) return;
     for (const { sinceMs, reported } of this.#watched.values()) {

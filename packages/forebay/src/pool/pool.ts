@@ -304,13 +304,25 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
   }
 
   async #isAdmitted(lease: PoolLease<C>, signal: AbortSignal | undefined): Promise<boolean> {
+    const core = this.#core;
+    const slot = slotOf(lease);
+    let isRefused: boolean;
     try {
-      if (await this.#shell.care.mayHandOut(slotOf(lease), lease.conn, signal)) return true;
+      isRefused = !(await this.#shell.care.mayHandOut(slot, lease.conn, signal));
     } catch (error) {
+      const isTakenBack = slot.kind !== "leased";
       refuse(lease);
-      throw error;
+      throw isTakenBack ? this.#shell.error("POOL_CLOSED", 0) : error;
     }
-    refuse(lease);
+    if (isRefused) {
+      refuse(lease);
+      // Where dial errors are told, a new connection that is of no use is one.
+      if (core.limits.dialErrors === "wait" || slot.generation > 1) return false;
+      throw this.#shell.error("CONNECT_FAILED", 0, core.backoff.lastError);
+    }
+    // Much may have happened while the hook was running.
+    if (core.phase === "open" && slot.lost === undefined && slot.epoch === core.epoch) return true;
+    lease.release();
     return false;
   }
 
@@ -338,8 +350,9 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
       this.#shell.settle();
       return Promise.reject(refusal);
     }
+    const isToBeTold = this.#settings.nestedAcquire === "warn" && this.#isNested(lane);
     const deadlineAtMs = options?.deadlineAtMs ?? nowMs + core.limits.acquireTimeoutMs;
-    return new Promise((resolve, reject) => {
+    const acquired = new Promise<PoolLease<C>>((resolve, reject) => {
       const waiter =
         signal === undefined
           ? new Waiter(lane, nowMs, deadlineAtMs, resolve, reject)
@@ -347,6 +360,9 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
       core.enqueue(waiter, nowMs);
       this.#shell.settle();
     });
+    // Whoever is told may do anything, so this comes last.
+    if (isToBeTold) this.#shell.warn("nested-acquire", 0, stackHere());
+    return acquired;
   }
 
   #takeIdle(lane: Lane<PoolLease<C>>, nowMs: MonotonicMs): PoolLease<C> | undefined {
@@ -364,14 +380,13 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
       core.refuse(lane);
       return this.#shell.error("POOL_QUEUE_FULL", 0, undefined, lane.name);
     }
-    const { nestedAcquire } = this.#settings;
-    if (nestedAcquire === "allow" || core.lanes.size < core.supply) return undefined;
-    if (!isHolding(this)) return undefined;
-    if (nestedAcquire === "reject") {
-      return this.#shell.error("POOL_NESTED_ACQUIRE", 0, undefined, lane.name);
-    }
-    this.#shell.warn("nested-acquire", 0, stackHere());
-    return undefined;
+    if (this.#settings.nestedAcquire !== "reject" || !this.#isNested(lane)) return undefined;
+    return this.#shell.error("POOL_NESTED_ACQUIRE", 0, undefined, lane.name);
+  }
+
+  /** Whether the caller would wait for a connection that he may himself be holding. */
+  #isNested(lane: Lane<PoolLease<C>>): boolean {
+    return !this.#core.isSuspended && this.#core.wouldWait(lane) && isHolding(this);
   }
 
   #abortable(

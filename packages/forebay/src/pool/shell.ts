@@ -191,12 +191,13 @@ export class PoolShell<C extends PooledConn> implements LeaseOwner<C>, CareEvent
    * do, and sets the next.
    */
   #setTimer(keepAlive: boolean): void {
+    // Looked at first: it may find a stall, which may set the timer.
+    const nowMs = this.time.nowMs();
     const atMs = this.core.wakeAtMs;
     if (atMs < this.#timerAtMs) {
       this.#timer?.cancel();
       this.#timerAtMs = atMs;
       this.#timerKeepsAlive = true;
-      const nowMs = this.time.nowMs();
       const delayMs = Math.min(Math.max(0, atMs - nowMs), TIMER_DELAY_MAX_MS);
       this.time.expectBy(nowMs + delayMs);
       this.#timer = this.#context.runInAsyncScope(() =>
@@ -238,6 +239,8 @@ export class PoolShell<C extends PooledConn> implements LeaseOwner<C>, CareEvent
       await drained;
     }
     this.#timer?.cancel();
+    this.time.expectBy(Infinity);
+    this.leaks?.stop();
     try {
       const closing = (async () => this.#connector.close?.())();
       await withinMs(clock, closeTimeoutMs, closing, "the connector's close");
@@ -268,8 +271,9 @@ export class PoolShell<C extends PooledConn> implements LeaseOwner<C>, CareEvent
 
   /** The pool's time goes on where it stopped; what it kept may have died meanwhile. */
   #onStall(stalledMs: number): void {
-    this.warn("stall", stalledMs, undefined);
     this.tell((nowMs) => this.core.suspect(nowMs));
+    // Later, since whoever is told may do anything, and this is in the middle of something else.
+    this.settings.clock.afterIo(() => this.warn("stall", stalledMs, undefined));
   }
 
   /** Tells of something that was noticed. */

@@ -2,8 +2,8 @@
 //
 // After a stall, or a process that was frozen and thawed, everything would be due at once: waiters
 // would be turned away whose connections are just coming back, and every idle connection would be
-// closed. So where a timer is late by more than a second, the time since it was due is taken to
-// have not passed.
+// closed. So where a timer is late by more than a second, the time since it was due, or since the
+// clock was last looked at, is taken to have not passed.
 
 import type { Clock, MonotonicMs } from "../base/clock.ts";
 
@@ -18,6 +18,8 @@ export class SteadyClock {
   #skippedMs = 0;
   /** When the loop must have run, on the clock itself; `Infinity` where nothing says so. */
   #dueAtMs = Infinity;
+  /** When the clock was last looked at: the pool's time never goes back to before that. */
+  #seenAtMs = -Infinity;
 
   /** `onStall` is called at the first look after a stall, before that look returns. */
   constructor(clock: Clock, onStall: (stalledMs: number) => void) {
@@ -29,6 +31,7 @@ export class SteadyClock {
   nowMs(): MonotonicMs {
     const nowMs = this.#clock.nowMs();
     if (nowMs > this.#dueAtMs + STALL_MS) this.#skip(nowMs);
+    this.#seenAtMs = nowMs;
     return (nowMs - this.#skippedMs) as MonotonicMs;
   }
 
@@ -38,8 +41,9 @@ export class SteadyClock {
   }
 
   #skip(nowMs: number): void {
-    const stalledMs = nowMs - this.#dueAtMs;
+    const stalledMs = nowMs - Math.max(this.#dueAtMs, this.#seenAtMs);
     this.#dueAtMs = Infinity;
+    this.#seenAtMs = nowMs;
     this.#skippedMs += stalledMs;
     this.#onStall(stalledMs);
   }

@@ -59,22 +59,32 @@ export class VirtualClock implements Clock {
       const due = this.#afterIo;
       this.#afterIo = [];
       for (const run of due) run();
-      await new Promise<void>((resolve) => systemClock.afterIo(resolve));
+      await settlePromises();
     } while (this.#afterIo.length > 0);
+  }
+
+  /**
+   * Moves time forward while nothing runs, as when the event loop is blocked or the process frozen.
+   * What became due fires at the next `advance`, also `advance(0)`: first all such timers, as if
+   * their input had arrived meanwhile, then what was put off until after input and output.
+   */
+  stall(forMs: number): void {
+    this.#nowMs += forMs;
   }
 
   /** Moves time forward by `byMs`, firing what becomes due on the way, each at its own moment. */
   async advance(byMs: number): Promise<void> {
     const untilMs = this.#nowMs + byMs;
     let firedAtOnce = 0;
-    await this.settle();
+    await (this.nextTimerAtMs < this.#nowMs ? settlePromises() : this.settle());
     for (let timer = this.#next(untilMs); timer !== undefined; timer = this.#next(untilMs)) {
       firedAtOnce = timer.dueAtMs > this.#nowMs ? 0 : firedAtOnce + 1;
       assert(firedAtOnce < 5000, "virtual clock: timers fire without end, and no time passes");
       this.#nowMs = Math.max(this.#nowMs, timer.dueAtMs);
       timer.cancel();
       timer.fire();
-      await this.settle();
+      const isMoreOverdue = this.nextTimerAtMs < this.#nowMs;
+      await (isMoreOverdue ? settlePromises() : this.settle());
     }
     this.#nowMs = untilMs;
     await this.settle();
@@ -97,4 +107,8 @@ export class VirtualClock implements Clock {
     }
     return next;
   }
+}
+
+function settlePromises(): Promise<void> {
+  return new Promise((resolve) => systemClock.afterIo(resolve));
 }
