@@ -37,7 +37,7 @@ export const POOL_ROWS: readonly ConformanceRow[] = [
   {
     id: "TestMaxIdleConns/go",
     pins: "By default two may be idle, and any number open",
-    open: "needs the preset `go`",
+    test: "TestMaxIdleConns/go: two are kept idle of any number",
   },
   {
     id: "TestMaxOpenConns",
@@ -67,7 +67,7 @@ export const POOL_ROWS: readonly ConformanceRow[] = [
   {
     id: "TestPendingConnsAfterErr/go",
     pins: "The error of a failed dial goes to one who waits",
-    open: "needs the preset `go`",
+    test: "TestPendingConnsAfterErr/go: each failed dial ends a wait, with its error",
   },
   {
     id: "TestPoolExhaustOnCancel",

@@ -1,16 +1,25 @@
-// One simulated life of a pool: the real shell and core, on a virtual clock, with a connector that
-// fails in every way there is, under callers that do everything callers do. The same seed gives the
-// same life.
+// One simulated life of a pool: the real shell and core, on a virtual clock, with a connector and
+// hooks that fail in every way there is, under callers that do everything callers do. The same seed
+// gives the same life. What must hold is in judge.ts.
 
-import { getEventListeners } from "node:events";
-import { type Random, randomBelow, seededRandom } from "../../packages/forebay/src/base/random.ts";
-import { BugError } from "../../packages/forebay/src/base/assert.ts";
-import { Audit } from "../../packages/forebay/src/pool/audit.ts";
-import type { Lease, PoolLease } from "../../packages/forebay/src/pool/lease.ts";
-import { coreOf, Pool } from "../../packages/forebay/src/pool/pool.ts";
+import { AsyncResource } from "node:async_hooks";
+import { seededRandom } from "../../packages/forebay/src/base/random.ts";
+import type { BulkheadLimits } from "../../packages/forebay/src/pool/lanes.ts";
+import { type AcquireOptions, coreOf, Pool } from "../../packages/forebay/src/pool/pool.ts";
+import type { Acquirer } from "../../packages/forebay/src/pool/bulkhead.ts";
 import { type FakeConn, FakeConnector } from "../../packages/forebay/src/testing/fake-connector.ts";
 import { VirtualClock } from "../../packages/forebay/src/testing/virtual-clock.ts";
-import { drawPlan, faultScript, healthyScript, type Plan } from "./plan.ts";
+import { FaultyHooks } from "./hooks.ts";
+import { ABORTED, type Caller, type Held, Judge } from "./judge.ts";
+import {
+  Dice,
+  drawChange,
+  drawPlan,
+  drawShare,
+  faultScript,
+  healthyScript,
+  type Plan,
+} from "./plan.ts";
 
 /** What a simulated life came to. */
 export interface Outcome {
@@ -20,18 +29,6 @@ export interface Outcome {
   /** What went wrong; `undefined` when nothing did. */
   readonly violation: Error | undefined;
 }
-
-interface Caller {
-  readonly id: number;
-  readonly controller: AbortController;
-  /** Whether it found nothing idle and queued. */
-  queued: boolean;
-  aborted: boolean;
-  settled: "granted" | "rejected" | undefined;
-  lease: Lease<FakeConn> | undefined;
-}
-
-const ABORTED = new Error("the caller gave up");
 
 /** Lives one life. Never throws; what goes wrong is in the outcome. */
 export async function simulate(seed: number): Promise<Outcome> {
@@ -45,58 +42,55 @@ export async function simulate(seed: number): Promise<Outcome> {
   }
 }
 
+const NAMES = ["checkout", "reports", "search"];
+
 class Simulation {
   readonly trace: string[] = [];
-  readonly #random: Random;
+  readonly #dice: Dice;
   readonly #plan: Plan;
   readonly #clock = new VirtualClock();
   readonly #connector: FakeConnector;
+  readonly #hooks: FaultyHooks;
   readonly #pool: Pool<FakeConn>;
-  readonly #audit: Audit<FakeConn, PoolLease<FakeConn>>;
-  readonly #callers: Caller[] = [];
-  #limitNow: number;
-  #serverCountBefore = 0;
-  #lastGrantedId = 0;
-  #orderWasRandom: boolean;
-  #violation: unknown;
-  #closed: Promise<void> | undefined;
-  #closedBy: { readonly deadlineMs: number; done: boolean } | undefined;
-  readonly #counts = { granted: 0, timedOut: 0, aborted: 0, full: 0 };
+  readonly #judge: Judge;
+  readonly #warmUps = new Map<AbortController, number>();
+  /** Calls from within the context of somebody who held a connection once. */
+  readonly #echoes: (() => void)[] = [];
 
   constructor(seed: number) {
-    this.#random = seededRandom(seed);
-    this.#plan = drawPlan(this.#random);
-    this.#connector = new FakeConnector(this.#clock, faultScript(this.#plan, this.#random));
+    this.#dice = new Dice(seededRandom(seed));
+    this.#plan = drawPlan(this.#dice);
+    const { options, faults, hooks } = this.#plan;
+    this.#connector = new FakeConnector(this.#clock, faultScript(this.#plan, this.#dice));
     this.#connector.mayRetry = this.#plan.mayRetry;
-    this.#connector.onDialAborted = (afterMs) =>
-      this.#guard(() => {
-        const inTime = afterMs < (this.#plan.options.dialTimeoutMs ?? 0) - 1e-6;
-        const closing = coreOf(this.#pool).phase !== "open";
-        this.#hold(closing || !inTime, "a dial survives the caller that caused it");
-      });
-    this.#limitNow = this.#plan.options.maxOpenConns ?? 10;
-    this.#orderWasRandom = this.#plan.options.waiterOrder === "random";
-    this.#note(
-      `pool ${JSON.stringify(this.#plan.options)} faults ${JSON.stringify(this.#plan.faults)}`,
-    );
+    this.#hooks = new FaultyHooks(this.#plan, this.#dice, this.#clock, (condition, what) => {
+      if (!condition) this.#judge.violation ??= new Error(`violated: ${what}`);
+    });
+    this.#hooks.note = (what) => this.#note(what);
+    this.#note(`pool ${JSON.stringify(options)} hooks ${hooks.join(" ")}`);
+    this.#note(`faults ${JSON.stringify(faults)}`);
     this.#pool = new Pool(this.#connector, {
-      ...this.#plan.options,
-      // What the fake finds against the contract is thrown into the pool, which reports it here.
-      onBackgroundError: (error) => {
-        if (error instanceof BugError) this.#violation ??= error;
+      ...options,
+      hooks: this.#hooks.asOptions(),
+      onBackgroundError: (error) => this.#judge.reported(error),
+      onWarning: (warning) => {
+        this.#note(`the pool warns: ${warning.kind}`);
+        this.#judge.warned(warning);
       },
       clock: this.#clock,
       random: seededRandom(seed + 1),
     });
-    this.#audit = new Audit(coreOf(this.#pool));
-    this.#serverCountBefore = this.#connector.serverCount;
+    const judge = new Judge(this.#plan, this.#clock, this.#connector, this.#pool, this.#hooks);
+    this.#judge = judge;
   }
 
   async live(): Promise<void> {
     for (let step = 0; step < this.#plan.steps; step++) {
       this.#act();
-      await this.#check();
-      if (this.#below(3) === 0) await this.#pass(this.#below(this.#plan.pauseMsMax));
+      await this.#clock.settle();
+      this.#judge.verify();
+      if (this.#plan.stalls && this.#dice.oneIn(12)) await this.#stall();
+      if (this.#dice.oneIn(3)) await this.#pass(this.#dice.below(this.#plan.pauseMsMax));
     }
     await this.#recover();
     await this.#end();
@@ -105,18 +99,26 @@ class Simulation {
   // ---- What callers and operators do ----
 
   #act(): void {
+    const dice = this.#dice;
     const actions: readonly (readonly [number, () => void])[] = [
-      [10, () => this.#acquire()],
+      [10, () => this.#acquire(this.#anyBulkhead(), false)],
+      [2, () => this.#tryAcquire(this.#anyBulkhead())],
+      [3, () => this.#use(this.#anyBulkhead())],
       [8, () => this.#withHolder((caller) => this.#giveBack(caller, "release"))],
       [1, () => this.#withHolder((caller) => this.#giveBack(caller, "discard"))],
       [1, () => this.#withHolder((caller) => this.#giveBackTwice(caller))],
+      [1, () => dice.anyOf(this.#echoes)?.()],
       [3, () => this.#abort()],
       [2, () => this.#loseOne()],
       [2, () => this.#configure()],
+      [1, () => this.#bulkhead()],
+      [1, () => this.#warmUp()],
       [1, () => this.#tell("closeIdle", () => this.#pool.closeIdle())],
+      [dice.below(2), () => this.#reset()],
+      [1, () => this.#suspendOrResume()],
       [this.#plan.mayClose ? 1 : 0, () => this.#close()],
     ];
-    let draw = this.#below(actions.reduce((sum, [weight]) => sum + weight, 0));
+    let draw = dice.below(actions.reduce((sum, [weight]) => sum + weight, 0));
     for (const [weight, act] of actions) {
       if (draw < weight) {
         act();
@@ -126,88 +128,135 @@ class Simulation {
     }
   }
 
-  #acquire(): void {
+  #anyBulkhead(): string {
+    return this.#dice.anyOf([...this.#judge.shares.keys()]) ?? "";
+  }
+
+  #from(bulkhead: string): Acquirer<FakeConn> {
+    return bulkhead === "" ? this.#pool : this.#pool.bulkhead(bulkhead);
+  }
+
+  #newCaller(bulkhead: string, isInner: boolean): Caller {
     const caller: Caller = {
-      id: this.#callers.length + 1,
+      id: this.#judge.callers.length + 1,
+      bulkhead,
       controller: new AbortController(),
+      beganAtMs: this.#judge.nowMs,
+      timeoutMs: coreOf(this.#pool).limits.acquireTimeoutMs,
+      isInner,
+      look: this.#judge.looks,
       queued: false,
       aborted: false,
       settled: undefined,
-      lease: undefined,
+      held: undefined,
     };
-    this.#callers.push(caller);
+    this.#judge.begins(caller);
+    return caller;
+  }
+
+  /** Calls something that acquires, and sees whether it has to wait. */
+  #begin<T>(caller: Caller, what: string, call: (options: AcquireOptions) => Promise<T>): void {
+    const signal = this.#dice.oneIn(2) ? caller.controller.signal : undefined;
     const before = this.#pool.stats().pool.waiting;
-    const signal = this.#below(2) === 0 ? caller.controller.signal : undefined;
-    const acquire = this.#pool.acquire({ signal });
+    const acquire = call({ signal });
     caller.queued = this.#pool.stats().pool.waiting > before;
-    this.#note(`caller ${caller.id} acquires${caller.queued ? ", and waits" : ""}`);
-    acquire.then(
-      (lease) => this.#guard(() => this.#granted(caller, lease)),
-      (error: unknown) => this.#guard(() => this.#rejected(caller, error)),
+    const where = caller.bulkhead === "" ? "" : ` of ${caller.bulkhead}`;
+    this.#note(`caller ${caller.id}${where} ${what}${caller.queued ? ", and waits" : ""}`);
+    acquire.catch((error: unknown) => this.#guard(() => this.#rejected(caller, error)));
+  }
+
+  #acquire(bulkhead: string, isInner: boolean): void {
+    const caller = this.#newCaller(bulkhead, isInner);
+    this.#begin(caller, "acquires", async (options) => {
+      const acquire = this.#from(bulkhead).acquire(options);
+      const lease = await acquire;
+      this.#granted(caller, lease.conn, (how) => {
+        lease[how]();
+        this.#refuses(() => lease.conn);
+      });
+    });
+  }
+
+  #tryAcquire(bulkhead: string): void {
+    const caller = this.#newCaller(bulkhead, false);
+    this.#note(`caller ${caller.id} tries to acquire`);
+    const lease = this.#from(bulkhead).tryAcquire();
+    if (lease === undefined) caller.settled = "rejected";
+    else this.#guard(() => this.#granted(caller, lease.conn, (how) => lease[how]()));
+  }
+
+  /** Somebody works with a connection, and may ask for a second. */
+  #use(bulkhead: string): void {
+    const caller = this.#newCaller(bulkhead, false);
+    this.#begin(caller, "uses", (options) =>
+      this.#from(bulkhead).use((conn) => this.#work(caller, conn), options),
     );
   }
 
-  #granted(caller: Caller, lease: Lease<FakeConn>): void {
-    const { conn } = lease;
+  #work(caller: Caller, conn: FakeConn): Promise<void> {
+    return new Promise((resolve) => {
+      this.#guard(() => this.#granted(caller, conn, () => resolve()));
+      if (this.#dice.oneIn(3)) {
+        this.#judge.inner(() => this.#acquire(this.#anyBulkhead(), true));
+      } else if (this.#dice.oneIn(2)) {
+        // Something that the work has left running: nested as long as the work goes on.
+        const later = AsyncResource.bind(() => {
+          const isInner = caller.held !== undefined;
+          const call = (): void => this.#acquire(this.#anyBulkhead(), isInner);
+          if (isInner) this.#judge.inner(call);
+          else call();
+        });
+        this.#echoes.push(later);
+      }
+    });
+  }
+
+  #granted(caller: Caller, conn: FakeConn, end: Held["end"]): void {
     this.#note(`caller ${caller.id} gets connection ${conn.id}`);
-    this.#hold(caller.settled === undefined, "an acquire settles once");
-    this.#hold(conn.owner === undefined, `connection ${conn.id} has one owner`);
-    const byForce = this.#closed !== undefined;
-    this.#hold(byForce || !conn.isClosing, "no closed connection is handed out");
-    this.#hold(!conn.isLost, "no lost connection is handed out");
-    this.#hold(!conn.isResetting, "no connection is handed out before it is fit");
-    const { connMaxLifetimeMs } = coreOf(this.#pool).limits;
-    const ageMs = this.#clock.nowMs() - conn.openedAtMs;
-    this.#hold(ageMs < connMaxLifetimeMs, "no expired connection is handed out");
-    if (caller.queued && !this.#orderWasRandom) {
-      this.#hold(caller.id > this.#lastGrantedId, "waiters are served in order of arrival");
-      this.#lastGrantedId = caller.id;
-    }
-    caller.settled = "granted";
-    caller.lease = lease;
-    conn.owner = `caller ${caller.id}`;
-    this.#counts.granted += 1;
+    this.#judge.granted(caller, conn);
+    caller.held = { conn, sinceMs: this.#judge.nowMs, end };
   }
 
   #rejected(caller: Caller, error: unknown): void {
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    this.#note(`caller ${caller.id} is rejected: ${code}`);
-    this.#hold(caller.settled === undefined, "an acquire settles once");
-    caller.settled = "rejected";
-    if (error === ABORTED) {
-      this.#hold(caller.aborted, "only the aborted are rejected with the signal's reason");
-      this.#counts.aborted += 1;
-    } else if (code === "POOL_TIMEOUT") this.#counts.timedOut += 1;
-    else if (code === "POOL_QUEUE_FULL") this.#counts.full += 1;
-    else if (code === "POOL_CLOSED") this.#hold(this.#closed !== undefined, "the pool is closed");
-    else if (code === "CONNECT_FAILED") this.#hold(!this.#plan.mayRetry, "a hopeless dial is told");
-    else throw error;
+    this.#note(`caller ${caller.id} is rejected: ${String(error).slice(0, 60)}`);
+    this.#judge.rejected(caller, error);
   }
 
   #giveBack(caller: Caller, how: "release" | "discard"): void {
-    const { lease } = caller;
-    if (lease === undefined) return;
-    this.#note(`caller ${caller.id} ${how}s connection ${lease.conn.id}`);
-    lease.conn.owner = undefined;
-    caller.lease = undefined;
-    lease[how]();
+    const { held } = caller;
+    if (held === undefined) return;
+    this.#note(`caller ${caller.id} ${how}s connection ${held.conn.id}`);
+    this.#judge.ended(caller);
+    caller.held = undefined;
+    held.end(how);
   }
 
   #giveBackTwice(caller: Caller): void {
-    const { lease } = caller;
+    const { held } = caller;
     this.#giveBack(caller, "release");
-    let code: unknown;
+    if (held !== undefined) this.#refuses(() => held.end("release"));
+  }
+
+  #refuses(call: () => unknown): void {
+    let code: unknown = "LEASE_STALE";
     try {
-      lease?.release();
+      // What was `use` ends with its work, and has no lease that could be ended twice.
+      if (call() !== undefined) code = undefined;
     } catch (error) {
       code = (error as { readonly code?: unknown }).code;
     }
-    this.#hold(code === "LEASE_STALE", "a second release is refused");
+    if (code !== "LEASE_STALE") throw new Error("violated: O4 a lease that has ended says so");
   }
 
   #abort(): void {
-    const waiting = this.#callers.filter((caller) => caller.settled === undefined);
-    const caller = this.#pick(waiting.length > 0 ? waiting : this.#callers);
+    const { callers } = this.#judge;
+    const warmUp = this.#dice.oneIn(4) ? this.#dice.anyOf([...this.#warmUps.keys()]) : undefined;
+    if (warmUp !== undefined) {
+      this.#tell("a warm-up is given up", () => warmUp.abort(ABORTED));
+      return;
+    }
+    const waiting = callers.filter((caller) => caller.settled === undefined);
+    const caller = this.#dice.anyOf(waiting.length > 0 ? waiting : callers);
     if (caller === undefined || caller.aborted) return;
     this.#note(`caller ${caller.id} gives up`);
     caller.aborted = true;
@@ -215,59 +264,87 @@ class Simulation {
   }
 
   #loseOne(): void {
-    const conn = this.#pick([...this.#connector.open]);
+    const conn = this.#dice.anyOf([...this.#connector.open]);
     if (conn === undefined) return;
     this.#note(`the server ends connection ${conn.id}`);
     conn.lose(new Error("ended by the server"));
   }
 
   #configure(): void {
-    const pool = this.#pool;
-    const changes: readonly (() => void)[] = [
-      () => {
-        const max = 1 + this.#below(6);
-        this.#note(`maxOpenConns becomes ${max}`);
-        this.#limitNow = max;
-        pool.setMaxOpenConns(max);
-      },
-      () => this.#set("maxIdleConns", this.#below(6), (value) => pool.setMaxIdleConns(value)),
-      () => this.#set("minIdleConns", this.#below(3), (value) => pool.setMinIdleConns(value)),
-      () => this.#set("connMaxLifetimeMs", this.#time(), (ms) => pool.setConnMaxLifetimeMs(ms)),
-      () => this.#set("connMaxIdleTimeMs", this.#time(), (ms) => pool.setConnMaxIdleTimeMs(ms)),
-      () => this.#set("acquireTimeoutMs", this.#time(), (ms) => pool.setAcquireTimeoutMs(ms)),
-      () => this.#set("maxWaiters", this.#below(8), (value) => pool.setMaxWaiters(value)),
-      () => this.#set("maxDialing", 1 + this.#below(4), (value) => pool.setMaxDialing(value)),
-      () => this.#tell("idleOrder fifo", () => pool.setIdleOrder("fifo")),
-      () => {
-        this.#orderWasRandom = true;
-        this.#tell("waiterOrder random", () => pool.setWaiterOrder("random"));
-      },
-    ];
-    this.#pick(changes)?.();
+    const change = drawChange(this.#dice, this.#judge.reservedBeside(""));
+    const { maxOpenConns = this.#judge.limitNow, waiterOrder, dialErrors } = change;
+    this.#judge.limitNow = maxOpenConns;
+    // Those who wait already may have been served in any order.
+    if (waiterOrder === "random") this.#judge.isOrdered = false;
+    if (dialErrors === "reject") this.#judge.tellsDialErrors = true;
+    if (change.keepaliveMs !== undefined) this.#judge.isChanged = true;
+    this.#tell(`the limits become ${JSON.stringify(change)}`, () => this.#pool.configure(change));
+  }
+
+  #bulkhead(): void {
+    const name = this.#dice.anyOf(NAMES.slice(0, this.#plan.bulkheadsMax));
+    if (name === undefined) return;
+    const { limitNow } = this.#judge;
+    const left = limitNow - 1 - this.#judge.reservedBeside(name);
+    const limits: BulkheadLimits = drawShare(this.#dice, left);
+    this.#judge.limit(name, limits);
+    this.#tell(`bulkhead ${name} becomes ${JSON.stringify(limits)}`, () =>
+      this.#pool.bulkhead(name).configure(limits),
+    );
+  }
+
+  #warmUp(): void {
+    const { maxIdle } = coreOf(this.#pool);
+    const count = this.#dice.below(Math.min(maxIdle, 5) + 1);
+    const controller = new AbortController();
+    this.#warmUps.set(controller, count);
+    this.#note(`a warm-up to ${count}`);
+    const ended = (error: unknown): void => {
+      this.#note(
+        `the warm-up to ${count} ends${error instanceof Error ? `: ${error.message}` : ""}`,
+      );
+      this.#warmUps.delete(controller);
+      this.#guard(() => this.#judge.warmed(count, error, controller));
+    };
+    this.#pool.warmUp(count, { signal: controller.signal }).then(() => ended(undefined), ended);
+  }
+
+  #reset(): void {
+    if (this.#judge.closing === undefined) this.#judge.resets += 1;
+    this.#tell("reset", () => this.#pool.reset());
+  }
+
+  #suspendOrResume(): void {
+    const suspends = this.#dice.oneIn(2);
+    this.#judge.isSuspended = suspends;
+    if (suspends) this.#tell("suspend", () => this.#pool.suspend());
+    else this.#tell("resume", () => this.#pool.resume());
   }
 
   #close(): void {
-    if (this.#closed !== undefined) return;
-    const drainTimeoutMs = this.#pick([0, 5, 50]) ?? 0;
+    if (this.#judge.closing !== undefined) return;
+    const drainTimeoutMs = this.#dice.pick(0, 5, 50);
     this.#note(`the pool closes, and waits for ${drainTimeoutMs} ms`);
-    // What is out may come back; then every connection and dial has closeTimeoutMs to go.
-    const { closeTimeoutMs = 0 } = this.#plan.options;
-    const closedBy = {
-      deadlineMs: this.#clock.nowMs() + drainTimeoutMs + closeTimeoutMs + 1,
-      done: false,
-    };
-    this.#closedBy = closedBy;
-    this.#closed = this.#pool.close({ drainTimeoutMs });
-    void this.#closed.then(() => {
-      closedBy.done = true;
+    // What is out may come back; then a hook has its time, and every connection and dial.
+    const { closeTimeoutMs = 0, hookTimeoutMs = 0 } = this.#plan.options;
+    const lastMs = closeTimeoutMs + (this.#plan.hooks.includes("beforeClose") ? hookTimeoutMs : 0);
+    const byMs = this.#clock.nowMs() + drainTimeoutMs + lastMs + 1;
+    const closing = { byMs, isDone: false, isOpen: false };
+    this.#judge.closing = closing;
+    void this.#pool.close({ drainTimeoutMs }).then(() => {
+      closing.isDone = true;
     });
   }
 
-  // ---- What must hold ----
+  // ---- How time passes ----
 
-  async #check(): Promise<void> {
-    await this.#clock.settle();
-    this.#verify();
+  async #stall(): Promise<void> {
+    const forMs = this.#dice.pick(5, 40, 1500, 20_000);
+    this.#note(`the event loop stands still for ${forMs} ms`);
+    this.#clock.stall(forMs);
+    if (this.#judge.closing !== undefined) this.#judge.closing.byMs += forMs;
+    await this.#clock.advance(0);
+    this.#judge.verify();
   }
 
   /** Lets time pass, looking at every moment at which something happens. */
@@ -276,87 +353,68 @@ class Simulation {
     for (;;) {
       const nextMs = Math.min(untilMs, Math.max(this.#clock.nextTimerAtMs, this.#clock.nowMs()));
       await this.#clock.advance(nextMs - this.#clock.nowMs());
-      this.#verify();
+      this.#judge.verify();
       if (nextMs >= untilMs) return;
     }
   }
 
-  #verify(): void {
-    const violation = this.#violation ?? this.#connector.breach;
-    if (violation !== undefined) throw violation;
-    const closedBy = this.#closedBy;
-    const late = closedBy !== undefined && this.#clock.nowMs() > closedBy.deadlineMs;
-    this.#hold(!late || closedBy.done, "close ends in time, whatever comes back");
-    const core = coreOf(this.#pool);
-    this.#audit.check(this.#clock.nowMs());
-    const { serverCount } = this.#connector;
-    if (!this.#plan.leavesRemains) {
-      this.#hold(
-        serverCount <= Math.max(this.#limitNow, this.#serverCountBefore),
-        `I1 is broken: ${serverCount} connections at the server, maxOpenConns is ${this.#limitNow}`,
-      );
-      this.#hold(core.slots.open === serverCount, "the pool counts what the server counts");
-    }
-    this.#serverCountBefore = serverCount;
-    const counters = core.totals();
-    this.#hold(counters.timeoutCount === this.#counts.timedOut, "every timeout is counted");
-    this.#hold(counters.abortCount === this.#counts.aborted, "every abort is counted");
-    this.#hold(counters.queueFullCount === this.#counts.full, "every refusal is counted");
-    this.#hold(counters.acquireCount === this.#counts.granted, "every grant is counted");
-    for (const caller of this.#callers) {
-      if (caller.settled === undefined) continue;
-      const listeners = getEventListeners(caller.controller.signal, "abort").length;
-      this.#hold(listeners === 0, "a settled acquire leaves no listener");
-    }
-  }
-
   /**
-   * The server is well again, and all give back what they have: whoever waits must now be served.
+   * The server and the hooks are well again, and all give back what they have: whoever waits must
+   * now be served.
    */
   async #recover(): Promise<void> {
     this.#note("the server is well again, and all connections come back");
     this.#connector.script = healthyScript;
     this.#connector.mayRetry = true;
+    this.#hooks.isWell = true;
+    this.#judge.isSuspended = false;
+    this.#pool.resume();
+    await this.#clock.settle();
+    // As many as these want may not be idle any more.
+    const { maxIdle } = coreOf(this.#pool);
+    for (const [warmUp, count] of this.#warmUps) if (count > maxIdle) warmUp.abort(ABORTED);
     for (let round = 0; round < 600 && !this.#isAtRest(); round++) {
-      for (const caller of this.#callers) this.#giveBack(caller, "release");
+      for (const caller of this.#judge.callers) {
+        if (caller.held === undefined) continue;
+        this.#giveBack(caller, "release");
+        await this.#clock.settle();
+      }
       await this.#pass(50);
     }
-    const left = this.#callers.filter((caller) => caller.settled === undefined);
-    this.#hold(
-      left.length === 0,
-      `callers ${left.map((caller) => caller.id).join()} wait for ever`,
-    );
-    this.#hold(this.#isAtRest(), "all is given back, and minIdleConns are idle, after an outage");
+    const left = this.#judge.callers.filter((caller) => caller.settled === undefined);
+    const ids = left.map((caller) => caller.id).join();
+    this.#hold(left.length === 0, `O12 callers ${ids} wait for ever`);
+    this.#hold(this.#warmUps.size === 0, "O16 every warm-up ends");
+    this.#hold(this.#isAtRest(), "O12 all is given back, and minIdleConns are idle");
   }
 
   #isAtRest(): boolean {
-    if (this.#callers.some(({ settled, lease }) => settled === undefined || lease !== undefined)) {
+    const { callers, closing } = this.#judge;
+    if (this.#warmUps.size > 0) return false;
+    if (callers.some(({ settled, held }) => settled === undefined || held !== undefined)) {
       return false;
     }
     const stats = this.#pool.stats();
-    const enough = this.#closed !== undefined || stats.idle >= coreOf(this.#pool).minIdle;
-    return stats.inUse === 0 && enough;
+    const isFilled = closing !== undefined || stats.idle >= coreOf(this.#pool).minIdle;
+    return stats.inUse === 0 && isFilled;
   }
 
   async #end(): Promise<void> {
     this.#close();
     await this.#pass(1000);
-    this.#hold(this.#closedBy?.done === true, "close ends");
-    this.#hold(this.#connector.closed, "the connector is closed with the pool");
-    if (!this.#plan.leavesRemains) this.#hold(this.#connector.serverCount === 0, "all is gone");
+    this.#hold(this.#judge.closing?.isDone === true, "O10 close ends");
+    this.#hold(this.#connector.closed, "O10 the connector is closed with the pool");
+    const isGone = this.#connector.serverCount === 0;
+    this.#hold(this.#plan.leavesRemains || isGone, "O10 all is gone after close");
     const { pendingTimerCount } = this.#clock;
-    this.#hold(pendingTimerCount === 0, `${pendingTimerCount} timers are left behind`);
+    this.#hold(pendingTimerCount === 0, `O9 ${pendingTimerCount} timers are left behind`);
   }
 
   // ---- Small things ----
 
   #withHolder(act: (caller: Caller) => void): void {
-    const caller = this.#pick(this.#callers.filter(({ lease }) => lease !== undefined));
+    const caller = this.#dice.anyOf(this.#judge.callers.filter(({ held }) => held !== undefined));
     if (caller !== undefined) act(caller);
-  }
-
-  #set(name: string, value: number, set: (value: number) => void): void {
-    this.#tell(`${name} becomes ${value}`, () => set(value));
   }
 
   #tell(what: string, act: () => void): void {
@@ -364,28 +422,16 @@ class Simulation {
     act();
   }
 
-  #time(): number {
-    return this.#below(4) === 0 ? Infinity : 1 + this.#below(100);
-  }
-
-  #below(bound: number): number {
-    return randomBelow(this.#random, Math.max(1, bound));
-  }
-
-  #pick<T>(from: readonly T[]): T | undefined {
-    return from[this.#below(from.length)];
-  }
-
   #note(what: string): void {
     this.trace.push(`${this.#clock.nowMs().toFixed(1).padStart(9)}  ${what}`);
   }
 
-  /** Keeps what a callback throws for the next check, where it ends the life. */
+  /** Keeps what a callback throws for the next look, where it ends the life. */
   #guard(act: () => void): void {
     try {
       act();
     } catch (error) {
-      this.#violation ??= error;
+      this.#judge.violation ??= error;
     }
   }
 

@@ -14,7 +14,7 @@ function warned(options: PoolOptions): PoolBench & { readonly warnings: PoolWarn
   return { ...poolBench({ onWarning, ...options }), warnings };
 }
 
-test("who holds a connection for longer than leakAfterMs is reported once, with the stack", async () => {
+test("who holds a connection for too long is reported once, with the stack", async () => {
   const bench = warned({ leakAfterMs: 100 });
   const first = await takeOne(bench);
   await bench.advance(60);

@@ -73,7 +73,7 @@ test("a call on the DB within a transaction that took the last connection is ref
   await done();
 });
 
-test("with a beforeAcquire hook every call waits for it, and gets another where it refuses", async () => {
+test("every call waits for a beforeAcquire hook, and gets another where it refuses", async () => {
   const refused: number[] = [];
   const { db, database, done } = sqlBench({
     hooks: {

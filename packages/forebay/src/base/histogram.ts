@@ -47,8 +47,8 @@ export class DurationHistogram {
   #maxMs = 0;
 
   /**
-   * Counts one duration. Below 0 counts as 0; above 71 minutes goes into the last bucket. Only notes
-   * it: what is noted is sorted into buckets many at a time, away from whoever is in a hurry.
+   * Counts one duration. Below 0 counts as 0; above 71 minutes goes into the last bucket. Only
+   * notes it: what is noted is sorted into buckets many at a time, away from whoever is in a hurry.
    */
   record(durationMs: number): void {
     this.#notedMs[this.#noted] = durationMs;

@@ -4,9 +4,8 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { PooledConn } from "../driver/driver.ts";
-import type { ReturnCondition } from "./core.ts";
 import type { PoolSettings } from "./options.ts";
-import type { Slot } from "./state.ts";
+import type { ReturnCondition, Slot } from "./state.ts";
 import { orAborted, withinMs } from "./within.ts";
 
 /** Whom the care tells how things ended. */

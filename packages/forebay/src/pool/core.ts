@@ -1,7 +1,6 @@
 // The pool's decisions, and the only writer of its state. Synchronous on purpose: between two calls
 // every invariant in audit.ts holds, and within a call nothing else can run. Events arrive as
-// method calls, each with the time; what is to be done leaves as effects, for the shell to carry
-// out after the call has returned. Callers: pool.ts and tests.
+// method calls with the time; what is to be done leaves as effects, for shell.ts to carry out.
 
 import { assert } from "../base/assert.ts";
 import type { MonotonicMs } from "../base/clock.ts";
@@ -15,13 +14,7 @@ import { expiresAtMs, idleDueAtMs } from "./expiry.ts";
 import { PoolFacts } from "./facts.ts";
 import type { BulkheadLimits, Lane } from "./lanes.ts";
 import type { PoolLimits } from "./options.ts";
-import { type RetireReason, Slot, type Waiter } from "./state.ts";
-
-/**
- * How a connection came back: ready for the next user, of no use, or with a session still to be
- * made fit.
- */
-export type ReturnCondition = "fit" | "bad" | "refused" | "discarded" | "check";
+import { type RetireReason, type ReturnCondition, Slot, type Waiter } from "./state.ts";
 
 /**
  * The pool's state machine. `L` is what the shell hands to a waiter; the core never looks at it.
@@ -36,7 +29,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   constructor(limits: PoolLimits, random: Random, shedding?: SheddingOptions) {
     super(limits, new DialBackoff(random));
     this.#random = random;
-    this.#codel = shedding === undefined ? undefined : new Codel(shedding);
+    this.#codel = shedding && new Codel(shedding);
   }
 
   /** When `tick` must be called, at the latest; `Infinity` for never. */
@@ -154,8 +147,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     assert(slot.kind === "connecting", "core: a dial ends once");
     this.slots.move(slot, "closed");
     if (this.phase === "open") this.#noteDialFailure(slot, error, nowMs);
-    const { open, closing } = this.slots;
-    if (!mayRetry && open === closing.size) this.#rejectAll("connect-failed", error, nowMs);
+    const mayYetServe = this.slots.open > this.slots.closing.size;
+    if (!mayRetry && !mayYetServe) this.#rejectAll("connect-failed", error, nowMs);
     this.#dialAsNeeded(nowMs);
     this.#finishDraining();
   }
@@ -182,10 +175,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     this.#follow(nowMs);
   }
 
-  /**
-   * The connection was lost, at any time in its life. One that was in use shows that others may be
-   * dead too.
-   */
+  /** The connection was lost, at any time. One in use shows that others may be dead too. */
   lost(slot: Slot<C>, reason: unknown, nowMs: MonotonicMs): void {
     slot.lost = { reason };
     if (slot.kind === "leased") this.suspect(nowMs);

@@ -67,6 +67,12 @@ export const RETIRE_REASONS: readonly RetireReason[] = [
   "draining",
 ];
 
+/**
+ * How a connection came back: ready for the next user, of no use, or with a session still to be
+ * made fit.
+ */
+export type ReturnCondition = "fit" | "bad" | "refused" | "discarded" | "check";
+
 /** The legal moves. A switch: it is asked twice for each lease, and a table by name costs more. */
 function mayMove(from: SlotKind, to: SlotKind): boolean {
   switch (from) {

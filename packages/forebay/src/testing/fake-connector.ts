@@ -86,7 +86,10 @@ export class FakeConn implements PooledConn {
   }
 
   async ping(options?: OperationOptions): Promise<void> {
+    this.#connector.pingCount += 1;
     this.#assertOpen("ping");
+    const isFree = this.owner === undefined && !this.#resetting && !this.#pinging;
+    assert(isFree, `fake connection ${this.id}: ping while it is in use`);
     if (this.#lost) throw new Error(`fake connection ${this.id} is lost`);
     this.#pinging = true;
     try {
@@ -122,6 +125,10 @@ export class FakeConnector implements Connector<FakeConn> {
   readonly open: Set<FakeConn> = new Set();
   /** Told of a dial whose signal was aborted, and after how long. */
   onDialAborted: (afterMs: number) => void = () => undefined;
+  /** Told of a dial that begins, with the number of the connection that it may give. */
+  onDialed: (connId: number) => void = () => undefined;
+  /** Pings begun. */
+  pingCount = 0;
   /** Dials under way. */
   dialing = 0;
   /** Dials begun. */
@@ -154,6 +161,7 @@ export class FakeConnector implements Connector<FakeConn> {
     this.#assertPause();
     this.dialCount += 1;
     const id = this.dialCount;
+    this.onDialed(id);
     this.dialing += 1;
     const dialedAtMs = this.clock.nowMs();
     const onAbort = () => this.onDialAborted(this.clock.nowMs() - dialedAtMs);

@@ -10,6 +10,9 @@ interface VirtualTimer extends Timer {
   pending: boolean;
 }
 
+/** The shortest time that a timer takes which is to take any. */
+const RESOLUTION_MS = 0.001;
+
 /**
  * A virtual clock. Time passes only in `advance`; promises settle between any two timers; timers
  * due at the same moment fire in the order in which they were set.
@@ -32,8 +35,11 @@ export class VirtualClock implements Clock {
 
   setTimer(delayMs: number, fire: () => void): Timer {
     this.#order += 1;
+    const dueAtMs = this.#nowMs + Math.max(0, delayMs);
+    // Some time must pass, also where it is too little for the sum to differ.
+    const isTooShort = delayMs > 0 && dueAtMs === this.#nowMs;
     const timer: VirtualTimer = {
-      dueAtMs: this.#nowMs + Math.max(0, delayMs),
+      dueAtMs: isTooShort ? this.#nowMs + RESOLUTION_MS : dueAtMs,
       order: this.#order,
       fire,
       pending: true,
