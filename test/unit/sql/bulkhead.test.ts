@@ -75,7 +75,7 @@ test("a call on the DB within a transaction that took the last connection is ref
 
 test("every call waits for a beforeAcquire hook, and gets another where it refuses", async () => {
   const refused: number[] = [];
-  const { db, database, done } = sqlBench({
+  const { db, database, clock, done } = sqlBench({
     hooks: {
       beforeAcquire: (conn) => {
         const { id } = conn as unknown as { id: number };
@@ -85,7 +85,10 @@ test("every call waits for a beforeAcquire hook, and gets another where it refus
       },
     },
   });
-  await db.exec("UPDATE");
+  const call = db.exec("UPDATE");
+  // A new connection that is refused is no better than a failed dial: the next comes after a pause.
+  await clock.advance(50);
+  await call;
   expect(refused).toEqual([1]);
   expect(database.log).toEqual(["2 query UPDATE"]);
   await done();

@@ -1,6 +1,5 @@
-// The pool's decisions, and the only writer of its state. Synchronous on purpose: between two calls
-// every invariant in audit.ts holds, and within a call nothing else can run. Events arrive as
-// method calls with the time; what is to be done leaves as effects, for shell.ts to carry out.
+// The pool's decisions, and the only writer of its state. Synchronous: between two calls every
+// invariant in audit.ts holds. Events arrive as method calls; what is to be done leaves as effects.
 
 import { assert } from "../base/assert.ts";
 import type { MonotonicMs } from "../base/clock.ts";
@@ -147,8 +146,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     assert(slot.kind === "connecting", "core: a dial ends once");
     this.slots.move(slot, "closed");
     if (this.phase === "open") this.#noteDialFailure(slot, error, nowMs);
-    const mayYetServe = this.slots.open > this.slots.closing.size;
-    if (!mayRetry && !mayYetServe) this.#rejectAll("connect-failed", error, nowMs);
+    const { open, closing } = this.slots;
+    if (!mayRetry && open === closing.size) this.#rejectAll("connect-failed", error, nowMs);
     this.#dialAsNeeded(nowMs);
     this.#finishDraining();
   }
@@ -307,10 +306,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   /** Closes also what is still out. The leases that are open end without effect. */
   closeByForce(): void {
     assert(this.phase !== "open", "core: force comes after draining");
-    for (const slot of this.slots.leased) {
-      this.#endUse(slot);
-      this.#retire(slot, "draining");
-    }
+    for (const slot of this.slots.leased) this.#endUse(slot);
+    for (const slot of this.slots.leased) this.#retire(slot, "draining");
     for (const slot of this.slots.checking) this.#retire(slot, "draining");
   }
 
