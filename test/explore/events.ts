@@ -152,6 +152,7 @@ const KINDS: readonly EventKind[] = [
   ofOperator("reset", "the pool is reset"),
   ofOperator("close idle", "what is idle is closed"),
   ofOperator("warm up", "a warm-up begins"),
+  ofOperator("suspect", "what is idle comes under suspicion"),
   ofOperator("stall", "much time passes"),
   ofOperator("share", "the first bulkhead may have everything"),
   ofPool(

@@ -3,7 +3,10 @@
 
 import assert from "node:assert/strict";
 import type { Lane } from "../../packages/forebay/src/pool/lanes.ts";
-import { type Caller, type Conn, DRAW, type World } from "./world.ts";
+import type { Caller, Conn, World } from "./world.ts";
+
+/** The draw of all random numbers. */
+export const DRAW = 0.5;
 
 /** Throws when a dial must not begin now. */
 export function checkDial(world: World): void {

@@ -42,7 +42,7 @@ export const settings: readonly Setting[] = [
     callers: [{ timeoutMs: 100 }, { timeoutMs: 100 }],
     faults: 1,
     operatorEvents: 1,
-    operator: ["reset", "warm up", "lower", "stall"],
+    operator: ["reset", "warm up", "lower", "suspect", "stall"],
     pings: true,
   },
   {

@@ -12,7 +12,7 @@ import { resolveOptions } from "../../packages/forebay/src/pool/option-checks.ts
 import type { PoolOptions } from "../../packages/forebay/src/pool/options.ts";
 import { type Slot, Waiter } from "../../packages/forebay/src/pool/state.ts";
 import { checkCounts } from "./counts.ts";
-import { checkDial, checkGrant, checkServed, checkTurn } from "./rules.ts";
+import { checkDial, checkGrant, checkServed, checkTurn, DRAW } from "./rules.ts";
 
 /** What the operator may do, each time at the cost of one of `operatorEvents`. */
 export type OperatorEvent =
@@ -21,6 +21,7 @@ export type OperatorEvent =
   | "reset"
   | "close idle"
   | "warm up"
+  | "suspect"
   | "stall"
   | "share";
 
@@ -67,8 +68,6 @@ export interface Conn {
   answers: "check" | "ping" | undefined;
 }
 
-/** The draw of all random numbers. */
-export const DRAW = 0.5;
 /** The least pause after dials have failed once; each further time it is twice as long. */
 const PAUSE_MS_FIRST = 25;
 /** The share of a bulkhead that may have everything. */
@@ -277,6 +276,7 @@ export class World {
       core.reset(nowMs);
     } else if (event === "close idle") core.closeIdle(nowMs);
     else if (event === "warm up") core.warmTo(this.setting.options.maxOpenConns ?? 1, nowMs);
+    else if (event === "suspect") core.suspect(nowMs);
     else if (event === "stall") this.nowMs = (nowMs + STALL_MS) as MonotonicMs;
     else this.#share(UNSHARED);
     this.#settle();

@@ -32,6 +32,6 @@ export default defineConfig({
     isolate: false,
     sequence: { sequencer: ExploreFirst },
     testTimeout: 60_000,
-    env: { MODEL_RUNS: "300", EXPLORE_DEPTH: "5" },
+    env: { MODEL_RUNS: "200", EXPLORE_DEPTH: "4" },
   },
 });

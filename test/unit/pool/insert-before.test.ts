@@ -26,7 +26,7 @@ function namesOf(list: LinkedList<Item>): string[] {
   return names;
 }
 
-test("an item goes to the head, between two, or to the tail where there is none to go before", () => {
+test("an item goes to the head, between two, or to the tail where there is no other", () => {
   const list = new LinkedList<Item>();
   const [a, b, c, d] = [item("a"), item("b"), item("c"), item("d")];
   list.insertBefore(c, undefined);
