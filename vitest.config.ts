@@ -32,6 +32,7 @@ export default defineConfig({
       group("sim", ["test/sim/**/*.test.ts"], { testTimeout: 60_000 }),
       group("museum", ["test/museum/**/*.test.ts"], { testTimeout: 90_000, maxConcurrency: 2 }),
       group("package", ["test/package/**/*.test.ts"], { testTimeout: 60_000, hookTimeout: 60_000 }),
+      group("guides", ["test/guides/**/*.test.ts"], withServer),
       group("postgres", ["test/postgres/**/*.test.ts"], withServer),
       group("cli", ["test/cli/**/*.test.ts"], withServer),
     ],

@@ -146,8 +146,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     assert(slot.kind === "connecting", "core: a dial ends once");
     this.slots.move(slot, "closed");
     if (this.phase === "open") this.#noteDialFailure(slot, error, nowMs);
-    const { open, closing } = this.slots;
-    if (!mayRetry && open === closing.size) this.#rejectAll("connect-failed", error, nowMs);
+    const mayYetServe = this.slots.open > this.slots.closing.size;
+    if (!mayRetry && !mayYetServe) this.#rejectAll("connect-failed", error, nowMs);
     this.#dialAsNeeded(nowMs);
     this.#finishDraining();
   }

@@ -39,7 +39,8 @@ export interface PoolHooks<C extends PooledConn = PooledConn> {
   /**
    * Before a connection is handed out, in the asynchronous context of the caller who gets it.
    * `false`, or a promise of it, refuses the connection: it is closed, and the caller gets another.
-   * After a failure it is closed as well, and the acquire rejects with the hook's error.
+   * After a failure it is closed as well, and the acquire rejects with the hook's error. A
+   * connection that nobody had used before counts as a failed dial then.
    */
   beforeAcquire?(conn: C, options: OperationOptions): unknown;
   /**

@@ -110,14 +110,21 @@ export type DialErrors = "wait" | "reject";
 /** What becomes of an acquire that waits for what its own caller may be holding. */
 export type NestedAcquire = "allow" | "warn" | "reject";
 
-/** What the pool does in the background, where a failure has no caller to be told. */
+/**
+ * What the pool does in the background, where a failure has no caller to be told: `reset` making a
+ * returned session fit, or asking whether it is valid · `ping` · `close` closing a connection or
+ * the connector · `discard` the reason that a holder gave · `hook` an `afterRelease` or
+ * `beforeClose` · `warning` an `onWarning` that threw · `dial` a `shouldRetryConnect` that threw.
+ * A failed dial itself is not reported: it is counted, and is the cause of what acquires reject
+ * with.
+ */
 export type BackgroundTask = "dial" | "reset" | "ping" | "close" | "discard" | "hook" | "warning";
 
 /** The options that are fixed when the pool is made. */
 export interface PoolSettings<C extends PooledConn = PooledConn> {
   /** For messages and metrics. @defaultValue the connector's name */
   readonly name: string;
-  /** How long one dial may take. @defaultValue 15 seconds */
+  /** How long one dial may take, with its hooks. @defaultValue 15 seconds */
   readonly dialTimeoutMs: number;
   /**
    * How long making a returned session fit may take; then the connection is closed. @defaultValue 5
@@ -126,7 +133,10 @@ export interface PoolSettings<C extends PooledConn = PooledConn> {
   readonly resetTimeoutMs: number;
   /** How long a ping may take; then the connection counts as dead. @defaultValue 2 seconds */
   readonly pingTimeoutMs: number;
-  /** How long a hook may take. @defaultValue 5 seconds */
+  /**
+   * How long a hook may take; those of a dial count towards dialTimeoutMs instead. @defaultValue 5
+   * seconds
+   */
   readonly hookTimeoutMs: number;
   /** See `PoolHooks`. @defaultValue none */
   readonly hooks: PoolHooks<C>;
@@ -173,7 +183,8 @@ export interface PoolSettings<C extends PooledConn = PooledConn> {
   /**
    * Told of what the pool noticed in the way it is used; see `PoolWarning`. What it throws is
    * reported to `onBackgroundError`.
-   * @defaultValue a warning of the process, of type `ForebayPoolWarning`, but for a stall
+   * @defaultValue a warning of the process, of type `ForebayPoolWarning`, without the stack; a
+   * stall is not told
    */
   readonly onWarning: (warning: PoolWarning) => void;
   /** @defaultValue the process's own */
@@ -184,8 +195,8 @@ export interface PoolSettings<C extends PooledConn = PooledConn> {
 
 /**
  * Which defaults hold. `default`: what we would choose. `go`: those of database/sql: no limit of
- * connections, 2 of them idle, none too old, random waiters, no acquire timeout, and a failed dial
- * ends an acquire.
+ * connections or dials, 2 idle, none too old or idle for too long, no pings, random waiters, no
+ * acquire timeout, and a failed dial ends an acquire.
  */
 export type PoolPreset = "default" | "go";
 

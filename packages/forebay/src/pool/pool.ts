@@ -1,6 +1,7 @@
 // The pool, as its users see it. What is decided is decided in core.ts, what is done is done by
 // shell.ts; here is how connections are acquired.
 
+import { addAbortListener, removeAbortListener } from "../base/abort.ts";
 import type { MonotonicMs } from "../base/clock.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Connector, OperationOptions, PooledConn } from "../driver/driver.ts";
@@ -404,11 +405,11 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
     const settled =
       <T>(settle: (value: T) => void) =>
       (value: T) => {
-        signal.removeEventListener("abort", onAbort);
+        removeAbortListener(signal, onAbort);
         settle(value);
       };
     const waiter = new Waiter(lane, nowMs, deadlineAtMs, settled(resolve), settled(reject));
-    signal.addEventListener("abort", onAbort);
+    addAbortListener(signal, onAbort);
     return waiter;
   }
 

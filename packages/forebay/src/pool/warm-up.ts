@@ -1,5 +1,6 @@
 // Warm-ups: callers who wait until so many connections are open, and need none of them.
 
+import { addAbortListener, removeAbortListener } from "../base/abort.ts";
 import type { Clock } from "../base/clock.ts";
 import { setLimit } from "./within.ts";
 
@@ -35,7 +36,7 @@ export class WarmUps {
       const ended = (): void => {
         this.#waiting.delete(warmUp);
         timer?.cancel();
-        signal?.removeEventListener("abort", onAbort);
+        if (signal !== undefined) removeAbortListener(signal, onAbort);
         this.#warm();
       };
       const warmUp: WarmUp = {
@@ -53,7 +54,7 @@ export class WarmUps {
       const timer = setLimit(this.#pool.clock, timeoutMs, () =>
         warmUp.reject(this.#pool.timeoutError(timeoutMs)),
       );
-      signal?.addEventListener("abort", onAbort);
+      if (signal !== undefined) addAbortListener(signal, onAbort);
       this.#waiting.add(warmUp);
       this.#warm();
       this.look();

@@ -1,5 +1,6 @@
 // Limits of time, which may be longer than a timer takes.
 
+import { addAbortListener, removeAbortListener } from "../base/abort.ts";
 import { type Clock, type Timer, TIMER_DELAY_MAX_MS } from "../base/clock.ts";
 import { ForebayError } from "../base/errors.ts";
 
@@ -42,7 +43,7 @@ export function withinMs<T>(
       const message = `${what} did not end within ${limitMs}ms, and is not waited for any longer`;
       reject(new ForebayError("operating", "DRIVER_TIMEOUT", message, { retryable: false }));
     });
-    cancel?.addEventListener("abort", () => timer?.cancel(), { once: true });
+    if (cancel !== undefined) addAbortListener(cancel, () => timer?.cancel());
     work.then(resolve, reject).finally(() => timer?.cancel());
   });
 }
@@ -53,7 +54,7 @@ export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined):
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason);
     if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    addAbortListener(signal, onAbort);
+    work.then(resolve, reject).finally(() => removeAbortListener(signal, onAbort));
   });
 }

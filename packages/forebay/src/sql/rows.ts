@@ -1,6 +1,7 @@
 // Rows: a result that is fetched as it is read. It holds a connection from the first read to its
 // end, and gives it back on every way out; this file is the only one that knows the ways.
 
+import { addAbortListener, removeAbortListener } from "../base/abort.ts";
 import type { Column, DriverConn, DriverRows, StatementOptions } from "../driver/driver.ts";
 import { rowsClosed } from "./errors.ts";
 import type { Hold, Runner, Use } from "./runner.ts";
@@ -242,7 +243,7 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
       onAbort();
       return;
     }
-    signal.addEventListener("abort", onAbort, { once: true });
+    addAbortListener(signal, onAbort);
     this.#onAbort = onAbort;
   }
 
@@ -308,7 +309,8 @@ export class Rows<T = Row> implements AsyncIterableIterator<T, undefined>, Async
   #letGo(): Hold | undefined {
     const hold = this.#hold;
     if (this.#onAbort !== undefined) {
-      this.#options?.signal?.removeEventListener("abort", this.#onAbort);
+      if (this.#options?.signal !== undefined)
+        removeAbortListener(this.#options?.signal, this.#onAbort);
     }
     this.#onAbort = undefined;
     this.#source = undefined;

@@ -2,6 +2,7 @@
 // were made; open Rows and inner transactions borrow the session and shut everyone else out. Scopes
 // nest as the handles do: the inner one holds a turn of the outer one for all its life.
 
+import { addAbortListener, removeAbortListener } from "../base/abort.ts";
 import type { DriverConn, OperationOptions, StatementOptions } from "../driver/driver.ts";
 import { connBusy } from "./errors.ts";
 import type { Prepared } from "./prepared.ts";
@@ -226,8 +227,8 @@ export class Scope<C extends DriverConn> implements Runner<C> {
       return;
     }
     const listener = (): void => onAbort(signal.reason);
-    signal.addEventListener("abort", listener, { once: true });
-    this.#unwatch = () => signal.removeEventListener("abort", listener);
+    addAbortListener(signal, listener);
+    this.#unwatch = () => removeAbortListener(signal, listener);
   }
 
   /** A turn with something to do at its end. */

@@ -1,6 +1,8 @@
 // Two abort signals as one. AbortSignal.any would do, but it keeps something for each call as long
 // as the longer-lived signal lives; here the caller says when the call is over.
 
+import { addAbortListener, removeAbortListener } from "../base/abort.ts";
+
 /** A signal that follows two others until `unlink`. */
 export interface LinkedSignal {
   readonly signal: AbortSignal;
@@ -16,13 +18,13 @@ export function linkSignals(one: AbortSignal, other: AbortSignal): LinkedSignal 
   const onOther = (): void => controller.abort(other.reason);
   if (one.aborted) onOne();
   else if (other.aborted) onOther();
-  one.addEventListener("abort", onOne, { once: true });
-  other.addEventListener("abort", onOther, { once: true });
+  addAbortListener(one, onOne);
+  addAbortListener(other, onOther);
   return {
     signal: controller.signal,
     unlink: () => {
-      one.removeEventListener("abort", onOne);
-      other.removeEventListener("abort", onOther);
+      removeAbortListener(one, onOne);
+      removeAbortListener(other, onOther);
     },
   };
 }

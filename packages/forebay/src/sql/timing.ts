@@ -1,5 +1,6 @@
 // What of time and chance the SQL layer needs, and the waits between the runs of a transaction.
 
+import { addAbortListener, removeAbortListener } from "../base/abort.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 
@@ -37,9 +38,9 @@ export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
       reject(signal?.reason);
     };
     const timer = clock.setTimer(delayMs, () => {
-      signal?.removeEventListener("abort", onAbort);
+      if (signal !== undefined) removeAbortListener(signal, onAbort);
       resolve();
     });
-    signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal !== undefined) addAbortListener(signal, onAbort);
   });
 }

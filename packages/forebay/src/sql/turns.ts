@@ -1,5 +1,7 @@
 // One call at a time, in order of arrival: what keeps a driver connection from overlapping calls.
 
+import { addAbortListener, removeAbortListener } from "../base/abort.ts";
+
 interface Waiter {
   readonly grant: () => void;
   /** Its signal was aborted: it has been rejected and takes no turn. */
@@ -40,11 +42,11 @@ export class Turns {
         reject(signal.reason);
       };
       const grant = (): void => {
-        signal.removeEventListener("abort", onAbort);
+        removeAbortListener(signal, onAbort);
         resolve();
       };
       const waiter: Waiter = { grant, gone: false, next: undefined };
-      signal.addEventListener("abort", onAbort, { once: true });
+      addAbortListener(signal, onAbort);
       this.#append(waiter);
     });
   }

@@ -1,5 +1,6 @@
 // A request that someone waits for with a promise.
 
+import { addAbortListener, removeAbortListener } from "../../base/abort.ts";
 import type { RowMode } from "../../driver/driver.ts";
 import { Request, type RequestKind } from "./request.ts";
 import type { RowShape } from "./row-shape.ts";
@@ -52,7 +53,7 @@ export class Call<T> extends Request {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    signal?.addEventListener("abort", this, { once: true });
+    if (signal !== undefined) addAbortListener(signal, this);
   }
 
   /** The signal was aborted. */
@@ -69,7 +70,7 @@ export class Call<T> extends Request {
       this.#host.settled(this);
       return;
     }
-    this.#signal?.removeEventListener("abort", this);
+    if (this.#signal !== undefined) removeAbortListener(this.#signal, this);
     if (this.failed) {
       this.#reject(this.#mapError(this.error, "server"));
       return;

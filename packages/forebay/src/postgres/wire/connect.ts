@@ -1,6 +1,7 @@
 // Making a connection: the attempts that sslmode allows, the beginning of the session, and a bound
 // on all of it.
 
+import { addAbortListener, removeAbortListener } from "../../base/abort.ts";
 import { pbkdf2, randomBytes } from "node:crypto";
 import { unreachable } from "../../base/assert.ts";
 import { type Clock, TIMER_DELAY_MAX_MS } from "../../base/clock.ts";
@@ -41,7 +42,7 @@ export async function connect(
   const bound = new AbortController();
   const onAbort = () => bound.abort(options.signal.reason);
   options.signal.throwIfAborted();
-  options.signal.addEventListener("abort", onAbort, { once: true });
+  addAbortListener(options.signal, onAbort);
   const timer = startTimer(config.clock, config.connectTimeoutMs, () =>
     bound.abort(timedOut(config)),
   );
@@ -57,7 +58,7 @@ export async function connect(
     throw explain(config, error);
   } finally {
     timer?.cancel();
-    options.signal.removeEventListener("abort", onAbort);
+    removeAbortListener(options.signal, onAbort);
   }
 }
 
@@ -221,10 +222,10 @@ function beginSession(
     const reader = new MessageReader(startup, STARTUP_MESSAGE_BYTES);
     cleanUp = () => {
       socket.off("data", onData).off("error", reject).off("end", onEnd).off("close", onEnd);
-      signal.removeEventListener("abort", onAbort);
+      removeAbortListener(signal, onAbort);
     };
     socket.on("data", onData).on("error", reject).on("end", onEnd).on("close", onEnd);
-    signal.addEventListener("abort", onAbort, { once: true });
+    addAbortListener(signal, onAbort);
     if (signal.aborted) onAbort();
     else if (socket.destroyed) onEnd();
     else attempt(() => startup.begin());

@@ -1,6 +1,7 @@
 // Rows that are fetched in portions: Execute with a row limit, and Flush, for each. The Sync, which
 // would close the portal, is sent when the rows have ended, have failed or are not wanted any more.
 
+import { addAbortListener, removeAbortListener } from "../../base/abort.ts";
 import type { Timer } from "../../base/clock.ts";
 import type { Column, DriverRows, StatementOptions } from "../../driver/driver.ts";
 import type { Channel } from "./channel.ts";
@@ -89,7 +90,7 @@ class Portal extends Request implements DriverRows {
     this.#channel = channel;
     this.#signal = options?.signal;
     this.#rowsMax = Math.min(FIRST_ROWS, channel.config.fetchRowsMax);
-    this.#signal?.addEventListener("abort", this, { once: true });
+    if (this.#signal !== undefined) addAbortListener(this.#signal, this);
   }
 
   get columns(): readonly Column[] {
@@ -185,7 +186,7 @@ class Portal extends Request implements DriverRows {
 
   override onSettled(): void {
     this.#state = "ended";
-    this.#signal?.removeEventListener("abort", this);
+    if (this.#signal !== undefined) removeAbortListener(this.#signal, this);
     this.#graceTimer?.cancel();
     if (this.#isAbandoned) this.#channel.settled(this);
     if (this.failed) this.#onFailed?.(this.error);

@@ -2,6 +2,7 @@
 // handed out as they come. The simple protocol has no portions to ask for; so the socket is not
 // read while more waits here than a portion.
 
+import { addAbortListener, removeAbortListener } from "../../base/abort.ts";
 import type { Timer } from "../../base/clock.ts";
 import type { Column, DriverRows, RowMode, StatementOptions } from "../../driver/driver.ts";
 import type { Channel } from "./channel.ts";
@@ -82,7 +83,7 @@ class ResultSets implements DriverRows {
     this.request = new SetsRequest(options?.rowMode ?? "object", this);
     this.#channel = channel;
     this.#signal = options?.signal;
-    this.#signal?.addEventListener("abort", this, { once: true });
+    if (this.#signal !== undefined) addAbortListener(this.#signal, this);
   }
 
   get columns(): readonly Column[] {
@@ -191,7 +192,7 @@ class ResultSets implements DriverRows {
 
   onSettled(): void {
     this.#isSettled = true;
-    this.#signal?.removeEventListener("abort", this);
+    if (this.#signal !== undefined) removeAbortListener(this.#signal, this);
     this.#graceTimer?.cancel();
     if (this.#isAbandoned) this.#channel.settled(this.request);
     this.#closing?.resolve();

@@ -1,6 +1,7 @@
 // From a host to a socket that is ready for the startup message: name look-up, TCP or Unix socket,
 // TLS. Whoever is rejected, or aborts, finds nothing left open.
 
+import { addAbortListener, removeAbortListener } from "../../base/abort.ts";
 import { readFile } from "node:fs/promises";
 import { connect as connectSocket, isIP, type Socket, type TcpNetConnectOpts } from "node:net";
 import {
@@ -219,10 +220,10 @@ export async function until(socket: Socket, event: string, signal: AbortSignal):
       resolve(value);
     };
     socket.once(event, onEvent).once("error", reject).once("end", onClose).once("close", onClose);
-    signal.addEventListener("abort", onAbort, { once: true });
+    addAbortListener(signal, onAbort);
     cleanUp = () => {
       socket.off(event, onEvent).off("error", reject).off("end", onClose).off("close", onClose);
-      signal.removeEventListener("abort", onAbort);
+      removeAbortListener(signal, onAbort);
     };
     if (signal.aborted) onAbort();
     else if (socket.errored) reject(socket.errored);
