@@ -21,7 +21,8 @@ class Fan {
 
   /** Tells them in the order in which they came; who is removed meanwhile is not told. */
   handleEvent(): void {
-    for (const listener of [...this.#listeners]) {
+    const listeners = Array.from(this.#listeners);
+    for (const listener of listeners) {
       if (!this.#listeners.delete(listener)) continue;
       if (typeof listener === "function") listener();
       else listener.handleEvent();

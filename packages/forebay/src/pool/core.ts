@@ -3,12 +3,11 @@
 
 import { assert } from "../base/assert.ts";
 import type { MonotonicMs } from "../base/clock.ts";
-import { Queue } from "../base/queue.ts";
 import type { Random } from "../base/random.ts";
 import type { PooledConn } from "../driver/driver.ts";
 import { DialBackoff } from "./backoff.ts";
 import { Codel, type SheddingOptions } from "./codel.ts";
-import type { Effect, RejectReason } from "./effects.ts";
+import type { RejectReason } from "./effects.ts";
 import { expiresAtMs, idleDueAtMs } from "./expiry.ts";
 import { PoolFacts } from "./facts.ts";
 import type { BulkheadLimits, Lane } from "./lanes.ts";
@@ -21,28 +20,12 @@ import { type RetireReason, type ReturnCondition, Slot, type Waiter } from "./st
 export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   readonly #random: Random;
   readonly #codel: Codel | undefined;
-  readonly #effects: Queue<Effect<C, L>> = new Queue();
-  #wakeAtMs = Infinity;
   #slotIdLast = 0;
 
   constructor(limits: PoolLimits, random: Random, shedding?: SheddingOptions) {
     super(limits, new DialBackoff(random));
     this.#random = random;
     this.#codel = shedding && new Codel(shedding);
-  }
-
-  /** When `tick` must be called, at the latest; `Infinity` for never. */
-  get wakeAtMs(): number {
-    return this.#wakeAtMs;
-  }
-
-  get hasEffects(): boolean {
-    return this.#effects.size > 0;
-  }
-
-  /** The next thing to do, in the order they were asked for; `undefined` when that was all. */
-  takeEffect(): Effect<C, L> | undefined {
-    return this.#effects.shift();
   }
 
   // ---- Events from callers ----
@@ -83,7 +66,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     const isFull = slots.leased.size >= this.limits.maxOpenConns;
     waiter.atLimit = isFull || !isWanted || lanes.demand > this.supply;
     if (waiter.atLimit) waiter.lane.counters.waitCount += 1;
-    this.#wakeBy(waiter.deadlineAtMs);
+    this.wakeBy(waiter.deadlineAtMs);
     this.#follow(nowMs);
   }
 
@@ -102,18 +85,17 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
    * `generation` is the lease's; a wrong one is a bug of the shell.
    */
   release(slot: Slot<C>, generation: number, condition: ReturnCondition, nowMs: MonotonicMs): void {
-    assert(
-      slot.generation === generation,
-      "core: a lease is released before the slot's next grant",
-    );
+    assert(slot.generation === generation, "core: a lease ends before the slot's next grant");
     if (slot.kind !== "leased") return;
     this.#endUse(slot);
     this.holdTimes.record(nowMs - slot.leasedAtMs);
-    if (condition === "fit") this.#offer(slot, nowMs);
-    else if (condition === "check") this.slots.move(slot, "checking");
-    else this.#retire(slot, slot.lost === undefined ? condition : "lost");
-    const isFirstUse = slot.generation === 1;
-    if (condition === "refused" && isFirstUse) this.backoff.noteRefusal(slot.dialedAtMs, nowMs);
+    if (condition === "check") this.slots.move(slot, "checking");
+    else if (condition !== "fit") this.#takeBack(slot, condition, nowMs);
+    else {
+      this.#offer(slot, nowMs);
+      // Without shares, whoever waits has been offered the connection.
+      if (!this.lanes.hasShares && slot.lane !== undefined) return;
+    }
     this.#follow(nowMs);
   }
 
@@ -170,7 +152,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
       this.#retire(slot, "ping-failed");
       this.suspect(nowMs);
     }
-    this.#wakeBy(this.idleDueAtMs);
+    this.wakeBy(this.idleDueAtMs);
     this.#follow(nowMs);
   }
 
@@ -212,10 +194,10 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     }
     const quietest = this.quietestIdle();
     if (quietest !== undefined && nowMs >= this.keepaliveDueAtMs(quietest)) this.#ping(quietest);
-    this.#wakeAtMs = Infinity;
-    this.#wakeBy(this.lanes.nextDeadlineAtMs(nowMs));
-    for (const slot of this.slots.idle) this.#wakeBy(slot.expiresAtMs);
-    this.#wakeBy(this.idleDueAtMs);
+    this.wakeAtMs = Infinity;
+    this.wakeBy(this.lanes.nextDeadlineAtMs(nowMs));
+    for (const slot of this.slots.idle) this.wakeBy(slot.expiresAtMs);
+    this.wakeBy(this.idleDueAtMs);
     this.#follow(nowMs);
   }
 
@@ -298,8 +280,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     this.phase = "draining";
     this.#rejectAll("closed", undefined, nowMs);
     this.#retireAllIdle("draining");
-    for (const slot of this.slots.connecting) this.#effects.push({ kind: "abort-dial", slot });
-    this.#wakeAtMs = Infinity;
+    for (const slot of this.slots.connecting) this.ask({ kind: "abort-dial", slot });
+    this.wakeAtMs = Infinity;
     this.#finishDraining();
   }
 
@@ -336,9 +318,9 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     if (!wasPinged) slot.idleSinceMs = nowMs;
     this.slots.move(slot, "idle");
     // Those idle for longer have seen to it that the pool wakes for them.
-    this.#wakeBy(slot.expiresAtMs);
+    this.wakeBy(slot.expiresAtMs);
     const isPlain = this.minIdle === 0 && this.limits.keepaliveMs === Infinity;
-    this.#wakeBy(isPlain ? idleDueAtMs(slot, this.limits) : this.idleDueAtMs);
+    this.wakeBy(isPlain ? idleDueAtMs(slot, this.limits) : this.idleDueAtMs);
   }
 
   /** Leases the connection to the waiter whose turn it is; false where there is none. */
@@ -349,7 +331,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     this.#lease(slot, waiter.lane, nowMs);
     this.#endWait(waiter, nowMs);
     this.waitTimes.record(nowMs - waiter.enqueuedAtMs);
-    this.#effects.push({ kind: "grant", waiter, slot });
+    this.ask({ kind: "grant", waiter, slot });
     return true;
   }
 
@@ -385,16 +367,23 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     assert(slot.conn !== undefined, "core: what is pinged is open");
     this.slots.move(slot, "pinging");
     this.counters.pingCount += 1;
-    this.#effects.push({ kind: "ping", slot, conn: slot.conn });
+    this.ask({ kind: "ping", slot, conn: slot.conn });
+  }
+
+  /** A leased connection is given up. */
+  #takeBack(slot: Slot<C>, reason: RetireReason, nowMs: MonotonicMs): void {
+    this.#retire(slot, slot.lost === undefined ? reason : "lost");
+    const isFirstUse = slot.generation === 1;
+    if (reason === "refused" && isFirstUse) this.backoff.noteRefusal(slot.dialedAtMs, nowMs);
   }
 
   #retire(slot: Slot<C>, reason: RetireReason): void {
     const wasPinging = slot.kind === "pinging";
     this.slots.move(slot, "closing");
-    if (wasPinging) this.#wakeBy(this.idleDueAtMs);
+    if (wasPinging) this.wakeBy(this.idleDueAtMs);
     this.counters.retired[reason] += 1;
     assert(slot.conn !== undefined, "core: what is closed was open");
-    this.#effects.push({ kind: "close", slot, conn: slot.conn });
+    this.ask({ kind: "close", slot, conn: slot.conn });
   }
 
   #retireOldestIdle(reason: RetireReason): void {
@@ -410,7 +399,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   #reject(waiter: Waiter<L>, why: RejectReason, dialError: unknown, nowMs: MonotonicMs): void {
     waiter.kind = why === "timed-out" || why === "shed" ? why : "rejected";
     this.#endWait(waiter, nowMs);
-    this.#effects.push({ kind: "reject", waiter, why, dialError });
+    this.ask({ kind: "reject", waiter, why, dialError });
   }
 
   #rejectAll(why: RejectReason, dialError: unknown, nowMs: MonotonicMs): void {
@@ -438,14 +427,14 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   #finishDraining(): void {
     if (this.phase !== "draining" || this.slots.open > 0) return;
     this.phase = "closed";
-    this.#effects.push({ kind: "drained" });
+    this.ask({ kind: "drained" });
   }
 
   /** After any event by which somebody who waits may come to be served. */
   #follow(nowMs: MonotonicMs): void {
     if (!this.isWanting) return;
     if (this.slots.idle.size > 0) this.#serve(nowMs);
-    this.#dialAsNeeded(nowMs);
+    if (this.slots.open < this.limits.maxOpenConns) this.#dialAsNeeded(nowMs);
   }
 
   /**
@@ -469,28 +458,31 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   #dialAsNeeded(nowMs: MonotonicMs): void {
     if (!this.mayDial) return;
     const count = this.dialsWanted(nowMs);
-    if (count < 0) this.#wakeBy(this.backoff.untilMs);
+    if (count < 0) this.wakeBy(this.backoff.untilMs);
     for (let i = 0; i < count; i++) {
       this.#slotIdLast += 1;
       const slot = new Slot<C>(this.#slotIdLast, nowMs, this.#random.next(), this.epoch);
       this.slots.add(slot);
-      this.#effects.push({ kind: "dial", slot });
+      this.ask({ kind: "dial", slot });
     }
   }
 
-  /** The idle connection to hand out next; what must not be is retired on the way. */
+  /**
+   * The idle connection to hand out next: one that need not be pinged first, if there is one. What
+   * must not be handed out is retired on the way.
+   */
   #fittestIdle(nowMs: MonotonicMs): Slot<C> | undefined {
-    const { idle } = this.slots;
-    for (;;) {
-      const slot = this.limits.idleOrder === "lifo" ? idle.tail : idle.head;
-      if (slot === undefined) return undefined;
+    const isLifo = this.limits.idleOrder === "lifo";
+    let slot = isLifo ? this.slots.idle.tail : this.slots.idle.head;
+    let quiet: Slot<C> | undefined;
+    while (slot !== undefined) {
+      const next = isLifo ? slot.previous : slot.next;
       const reason = this.reasonToRetire(slot, nowMs);
-      if (reason === undefined) return slot;
-      this.#retire(slot, reason);
+      if (reason !== undefined) this.#retire(slot, reason);
+      else if (!this.needsPing(slot, nowMs)) return slot;
+      else quiet ??= slot;
+      slot = next;
     }
-  }
-
-  #wakeBy(atMs: number): void {
-    if (atMs < this.#wakeAtMs) this.#wakeAtMs = atMs;
+    return quiet;
   }
 }

@@ -138,8 +138,10 @@ function heldAdvice({ stats, oldestLeaseMs }: PoolErrorDetails): string {
   );
 }
 
+/** The error's own words; without the code at their end, as this error has one of its own. */
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/ \[[A-Z\d_]+\]$/, "");
 }
 
 function ms(value: number): string {

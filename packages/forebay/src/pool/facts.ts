@@ -1,10 +1,12 @@
-// What is so: the state of a pool, and what follows from it. Questions only, whose answers change
-// nothing; what happens, and the only writes, are in core.ts.
+// What is so: the state of a pool, what follows from it, and what the shell is still to do. Answers
+// to questions, which change nothing; what happens, and the only writes, are in core.ts.
 
 import type { MonotonicMs } from "../base/clock.ts";
 import { DurationHistogram } from "../base/histogram.ts";
+import { Queue } from "../base/queue.ts";
 import type { PooledConn } from "../driver/driver.ts";
 import type { DialBackoff } from "./backoff.ts";
+import type { Effect } from "./effects.ts";
 import { expiresAtMs, idleDueAtMs } from "./expiry.ts";
 import { type Lane, Lanes } from "./lanes.ts";
 import type { PoolLimits } from "./options.ts";
@@ -35,11 +37,24 @@ export class PoolFacts<C extends PooledConn, L> {
   /** minIdleConns as far as the other limits let it. */
   minIdle: number = 0;
 
+  /** When `tick` must be called, at the latest; `Infinity` for never. */
+  wakeAtMs: number = Infinity;
+  readonly #effects: Queue<Effect<C, L>> = new Queue();
+
   constructor(limits: PoolLimits, backoff: DialBackoff) {
     this.limits = limits;
     this.backoff = backoff;
     this.lanes = new Lanes(limits.waiterOrder, limits.maxOpenConns);
     this.deriveLimits();
+  }
+
+  get hasEffects(): boolean {
+    return this.#effects.size > 0;
+  }
+
+  /** The next thing to do, in the order they were asked for; `undefined` when that was all. */
+  takeEffect(): Effect<C, L> | undefined {
+    return this.#effects.shift();
   }
 
   /** Connections open and of use. */
@@ -191,5 +206,15 @@ export class PoolFacts<C extends PooledConn, L> {
     for (const list of [idle, leased, checking, pinging]) {
       for (const slot of list) slot.expiresAtMs = expiresAtMs(slot, this.limits);
     }
+  }
+
+  /** Has the shell do something, after all that it was asked for before. */
+  protected ask(effect: Effect<C, L>): void {
+    this.#effects.push(effect);
+  }
+
+  /** Has the shell call `tick` by then. */
+  protected wakeBy(atMs: number): void {
+    if (atMs < this.wakeAtMs) this.wakeAtMs = atMs;
   }
 }

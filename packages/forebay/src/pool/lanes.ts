@@ -99,6 +99,11 @@ export class Lanes<L> {
     return this.#all;
   }
 
+  /** Whether there are bulkheads: without any, all are in one queue that may have everything. */
+  get hasShares(): boolean {
+    return this.#all.length > 1;
+  }
+
   /** The queue of a bulkhead; `undefined` when there is none of that name. */
   find(name: string): Lane<L> | undefined {
     return this.#all.find((lane) => lane !== this.main && lane.name === name);
@@ -137,7 +142,7 @@ export class Lanes<L> {
    */
   admits(lane: Lane<L>): boolean {
     if (this.#capacity === 0 || lane.inUse >= lane.limits.maxInUse) return false;
-    if (this.#all.length === 1) return true;
+    if (!this.hasShares) return true;
     return lane.inUse < lane.limits.reserved || this.#common > 0;
   }
 
@@ -158,7 +163,7 @@ export class Lanes<L> {
   /** What `demand` would be with one more in this queue; as it is for `undefined`. */
   demandWith(oneMore: Lane<L> | undefined): number {
     if (this.#capacity === 0) return 0;
-    if (this.#all.length === 1) return oneMore === undefined ? this.#size : this.#size + 1;
+    if (!this.hasShares) return oneMore === undefined ? this.#size : this.#size + 1;
     let fromReserves = 0;
     let others = 0;
     for (const lane of this.#all) {
@@ -174,7 +179,7 @@ export class Lanes<L> {
 
   /** Queues a waiter, in its own queue. Whether there is more demand by it. */
   enqueue(waiter: Waiter<L>): boolean {
-    const isAlone = this.#all.length === 1;
+    const isAlone = !this.hasShares;
     const before = isAlone ? 0 : this.demand;
     this.#arrivals += 1;
     waiter.arrival = this.#arrivals;
@@ -192,7 +197,7 @@ export class Lanes<L> {
   /** Takes out the waiter whose turn it is; `undefined` when nobody may have a connection. */
   takeNext(random: Random): Waiter<L> | undefined {
     if (this.#size === 0 || this.#capacity === 0) return undefined;
-    const lane = this.#all.length === 1 ? this.main : this.#next();
+    const lane = !this.hasShares ? this.main : this.#next();
     const waiter = lane?.waiters.takeNext(random);
     if (waiter !== undefined) this.#size -= 1;
     return waiter;

@@ -271,6 +271,8 @@ function check(checks: Readonly<Record<string, Check>>, name: string, value: unk
 
 function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, 40));
+  const names = typeof value === "object" && !Array.isArray(value) ? Object.keys(value ?? {}) : [];
+  if (names.length > 0) return `{ ${names.join(", ")} }`;
   return typeof value === "number" || typeof value === "bigint" ? String(value) : typeof value;
 }
 
@@ -287,9 +289,10 @@ function only<T extends object>(names: readonly string[], values: T): Partial<T>
   return Object.fromEntries(named) as Partial<T>;
 }
 
-function warnProcess({ kind, message }: PoolWarning): void {
+function warnProcess({ kind, message, stack }: PoolWarning): void {
   // A stall is nobody's mistake, and happens to every process once in a while.
-  if (kind !== "stall") process.emitWarning(message, "ForebayPoolWarning");
+  if (kind !== "stall")
+    process.emitWarning(message, { type: "ForebayPoolWarning", detail: stack ?? "" });
 }
 
 /** The pool must be able to report in the middle of anything. */

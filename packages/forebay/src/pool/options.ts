@@ -175,8 +175,9 @@ export interface PoolSettings<C extends PooledConn = PooledConn> {
    */
   readonly closeTimeoutMs: number;
   /**
-   * Told of errors that no caller can be told: a session that could not be made fit, a connection
-   * that could not be closed, or was discarded for a reason. Statistics count what followed. What
+   * Told of errors that no caller can be told: a dial that failed while nobody waited, a session
+   * that could not be made fit, a connection that could not be closed, or was discarded for a
+   * reason. Statistics count what followed. What
    * it throws becomes a warning of the process. @defaultValue nothing is done
    */
   readonly onBackgroundError: (error: unknown, task: BackgroundTask) => void;

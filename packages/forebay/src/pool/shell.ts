@@ -61,7 +61,9 @@ export class PoolShell<C extends PooledConn> implements LeaseOwner<C>, CareEvent
         this.warmUps.look();
       },
       failed: (slot, error, mayRetry) => {
+        const isHeard = core.lanes.size > 0 || core.phase !== "open";
         this.tell((nowMs) => core.dialFailed(slot, error, mayRetry, nowMs));
+        if (!isHeard) this.#report("dial", error);
         if (!mayRetry) this.warmUps.rejectAll(this.error("CONNECT_FAILED", 0, error));
       },
       lost: (slot, reason) => this.tell((nowMs) => core.lost(slot, reason, nowMs)),
