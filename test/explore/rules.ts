@@ -16,16 +16,18 @@ export function checkDial(world: World): void {
   assert(present < limits.maxOpenConns, "more are dialed than may be open");
   assert(phase === "open", "nothing is dialed for a pool that closes");
   assert(dialing <= limits.maxDialing, "more are dialed at once than may be");
-  const isTold = limits.dialErrors === "reject";
+  const waiting = world.callers.filter(({ state }) => state === "waiting").length;
+  // Where dial errors are told, nobody waits for the end of a pause.
+  const isTold = limits.dialErrors === "reject" && waiting > 0;
   assert(isTold || world.nowMs >= world.pausedUntilMs, "nothing is dialed in a pause");
   assert(
     isTold || world.failedRounds === 0 || dialing === 1,
     "while dials fail, there is one at a time",
   );
-  const waiting = world.callers.filter(({ state }) => state === "waiting").length;
   const spare = world.count("free") + world.count("pinging");
   const kept = spare + world.count("held") + world.count("checking");
-  const wanted = Math.max(waiting + Math.max(0, minIdle - spare), warmTarget - kept);
+  const lacking = Math.max(0, waiting - likelyPings(world)) + Math.max(0, minIdle - spare);
+  const wanted = Math.max(lacking, warmTarget - kept);
   assert(dialing <= wanted, "more are dialed than are wanted");
 }
 
@@ -65,18 +67,55 @@ export function checkTurn(world: World, caller: Caller): void {
 /** Throws when somebody waits who may have a connection, and there is one, or room for one. */
 export function checkServed(world: World): void {
   const { core, nowMs } = world;
-  if (core.phase !== "open" || core.isSuspended || core.wakeAtMs <= nowMs) return;
-  const waits = world.callers.some(
-    ({ state, lane }) => state === "waiting" && mayHave(world, lane),
-  );
-  if (!waits) return;
+  if (core.wakeAtMs <= nowMs || !mayAnyHave(world)) return;
   const hasFit = world.conns.some((conn) => conn.state === "free" && !needsPing(world, conn));
   assert(!hasFit, "somebody waits who may have what is idle");
   if (world.count("dialing") + world.count("pinging") > 0) return;
   assert(world.count("free") === 0, "somebody waits who may have what can be pinged");
   const present = world.conns.filter(({ state }) => state !== "gone").length;
-  const hasRoom = present < core.limits.maxOpenConns && nowMs >= core.backoff.untilMs;
+  const isPausing = nowMs < core.backoff.untilMs && core.limits.dialErrors === "wait";
+  const hasRoom = present < core.limits.maxOpenConns && !isPausing;
   assert(!hasRoom, "somebody waits for whom a connection may be dialed");
+}
+
+/** Throws when there is no reason to ping this connection. */
+export function checkPing(world: World, conn: Conn): void {
+  const { core, nowMs, setting } = world;
+  const { aliveAtMs } = conn.slot;
+  assert(setting.pings && core.phase === "open", "what is pinged can be, and is of use");
+  assert(conn.state === "free" && !conn.isLost, "what is pinged is free");
+  const waiting = world.callers.filter(({ state }) => state === "waiting").length;
+  const isWanted = needsPing(world, conn) && waiting > likelyPings(world);
+  const isSuspect = aliveAtMs < core.suspectAtMs;
+  const isQuietest = world.conns.every(
+    ({ state, slot }) => state !== "free" || slot.aliveAtMs >= aliveAtMs,
+  );
+  const isDue = nowMs >= aliveAtMs + core.limits.keepaliveMs && world.count("pinging") === 0;
+  assert(isWanted || isSuspect || (isDue && isQuietest), "what is pinged is to be pinged");
+}
+
+/** Throws when a tick has left a connection without the ping that keeps it alive. */
+export function checkQuiet({ core, conns, nowMs, setting }: World): void {
+  if (!setting.pings || core.phase !== "open") return;
+  const isPinging = conns.some(({ state }) => state === "pinging");
+  const isQuiet = conns.some(
+    ({ state, slot }) => state === "free" && nowMs >= slot.aliveAtMs + core.limits.keepaliveMs,
+  );
+  assert(isPinging || !isQuiet, "what was quiet for too long is pinged by the next tick");
+}
+
+/** Whether anybody waits who may have a connection. */
+export function mayAnyHave(world: World): boolean {
+  const { core, callers } = world;
+  if (core.phase !== "open" || core.isSuspended) return false;
+  return callers.some(({ state, lane }) => state === "waiting" && mayHave(world, lane));
+}
+
+/** Pings under way of connections that are not under suspicion. */
+function likelyPings({ core, conns }: World): number {
+  return conns.filter(
+    ({ state, slot }) => state === "pinging" && slot.aliveAtMs >= core.suspectAtMs,
+  ).length;
 }
 
 /** Whether the bulkhead may have one more, counted from the callers. */

@@ -12,7 +12,16 @@ import { resolveOptions } from "../../packages/forebay/src/pool/option-checks.ts
 import type { PoolOptions } from "../../packages/forebay/src/pool/options.ts";
 import { type Slot, Waiter } from "../../packages/forebay/src/pool/state.ts";
 import { checkCounts } from "./counts.ts";
-import { checkDial, checkGrant, checkServed, checkTurn, DRAW } from "./rules.ts";
+import {
+  checkDial,
+  checkGrant,
+  checkPing,
+  checkQuiet,
+  checkServed,
+  checkTurn,
+  DRAW,
+  mayAnyHave,
+} from "./rules.ts";
 
 /** What the operator may do, each time at the cost of one of `operatorEvents`. */
 export type OperatorEvent =
@@ -218,8 +227,11 @@ export class World {
   dialFailed(conn: Conn, mayRetry: boolean): void {
     conn.state = "gone";
     if (this.core.phase === "open") this.#noteFailure(conn);
+    const mustTell = this.core.limits.dialErrors === "reject" && mayAnyHave(this);
+    const told = this.seen["connect-failed"];
     this.core.dialFailed(conn.slot, "refused", mayRetry, this.nowMs);
     this.#settle();
+    assert(!mustTell || this.seen["connect-failed"] > told, "somebody is told of a failed dial");
   }
 
   lost(conn: Conn): void {
@@ -262,6 +274,7 @@ export class World {
       assert(!isDue || waiter?.kind !== "queued", "whose time is up is told by the next tick");
     }
     this.#settle();
+    checkQuiet(this);
   }
 
   operate(event: OperatorEvent): void {
@@ -355,7 +368,7 @@ export class World {
     else if (effect.kind === "close") this.#close(this.#connOf(effect.slot));
     else if (effect.kind === "ping") {
       const conn = this.#connOf(effect.slot);
-      assert(conn.state === "free" && !conn.isLost, "what is pinged is free");
+      checkPing(this, conn);
       conn.state = "pinging";
       conn.answers = "ping";
       this.seen.pings += 1;

@@ -104,6 +104,7 @@ export class FaultyHooks {
     });
     const ended = (value: unknown): unknown => {
       free();
+      if (conn instanceof FakeConn) conn.aliveAtMs = this.#clock.nowMs();
       if (value === false && (name === "beforeAcquire" || name === "afterRelease")) refuse();
       return value;
     };

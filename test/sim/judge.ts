@@ -7,6 +7,7 @@ import { Audit } from "../../packages/forebay/src/pool/audit.ts";
 import type { BulkheadLimits } from "../../packages/forebay/src/pool/lanes.ts";
 import type { PoolLease } from "../../packages/forebay/src/pool/lease.ts";
 import { coreOf, type Pool } from "../../packages/forebay/src/pool/pool.ts";
+import type { BackgroundTask } from "../../packages/forebay/src/pool/options.ts";
 import type { PoolWarning } from "../../packages/forebay/src/pool/warnings.ts";
 import type { MonotonicMs } from "../../packages/forebay/src/base/clock.ts";
 import type { FakeConn, FakeConnector } from "../../packages/forebay/src/testing/fake-connector.ts";
@@ -15,7 +16,7 @@ import type { FaultyHooks } from "./hooks.ts";
 import type { Plan } from "./plan.ts";
 
 /** Sums of times may differ by this much from what they stand for. */
-const ROUNDING_MS = 1e-6;
+const ROUNDING_MS = 0.01;
 
 /** One acquire. */
 export interface Caller {
@@ -34,6 +35,8 @@ export interface Caller {
   queued: boolean;
   aborted: boolean;
   settled: "granted" | "rejected" | undefined;
+  /** The code with which it was turned away. */
+  code: string;
   /** What it has, and how to end that. */
   held: Held | undefined;
 }
@@ -60,7 +63,8 @@ const WHOLE: BulkheadLimits = {
   priority: 0,
 };
 
-function deadlineAtMs({ beganAtMs, timeoutMs }: Caller): number {
+/** When it is to be given up, in the pool's time. */
+export function deadlineAtMs({ beganAtMs, timeoutMs }: Caller): number {
   return beganAtMs + timeoutMs;
 }
 
@@ -93,6 +97,13 @@ export class Judge {
   #innerCallsNow = 0;
   #stalledMs = 0;
   #serverCountBefore: number;
+  #dialErrorsBefore = 0;
+  /** How many acquires were ended by a failed dial since the last look. */
+  #told = 0;
+  /** When a connection last proved dead. */
+  #suspectAtMs = -Infinity;
+  /** When each connection was given back, by its number, in the pool's time. */
+  readonly #restSince = new Map<number, number>();
   /** To be judged when it is known how long the event loop stood still. */
   #later: (() => void)[] = [];
 
@@ -113,7 +124,7 @@ export class Judge {
     this.limitNow = limits.maxOpenConns;
     this.isOrdered = limits.waiterOrder === "fifo";
     this.tellsDialErrors = limits.dialErrors === "reject";
-    this.#serverCountBefore = connector.serverCount;
+    this.#serverCountBefore = connector.serverCount + hooks.beforeConnects;
     connector.onDialed = (id) => this.#resetsAtDial.set(id, this.resets);
     connector.onDialAborted = (afterMs) => {
       const inTime = afterMs < (plan.options.dialTimeoutMs ?? 0) - ROUNDING_MS;
@@ -136,6 +147,11 @@ export class Judge {
     this.#later.push(() => {
       caller.beganAtMs = atMs - this.#stalledMs;
     });
+  }
+
+  /** A connection has proved dead. */
+  suspect(): void {
+    this.#suspectAtMs = this.#clock.nowMs();
   }
 
   /** What all bulkheads but this one keep for themselves. */
@@ -174,6 +190,8 @@ export class Judge {
       (this.#resetsAtDial.get(conn.id) ?? 0) === this.resets,
       "O2 none from before a reset",
     );
+    const isTrusted = conn.aliveAtMs >= this.#suspectAtMs || this.#hooks.guardAcquires;
+    this.#hold(isTrusted, "O21 none is handed out unasked after others proved dead");
     const share = this.#shareOf(caller);
     if (!this.#hooks.guardAcquires) {
       const { connMaxLifetimeMs } = coreOf(this.#pool).limits;
@@ -232,6 +250,8 @@ export class Judge {
   ended({ held, bulkhead }: Caller): void {
     if (held === undefined) return;
     held.conn.owner = undefined;
+    held.conn.aliveAtMs = this.#clock.nowMs();
+    this.#restSince.set(held.conn.id, this.nowMs);
     const share = this.shares.get(bulkhead);
     if (share !== undefined) share.inUse -= 1;
     if (this.#isLeak(held)) this.#leaks += 1;
@@ -248,6 +268,7 @@ export class Judge {
     const { mayRetry, options } = this.#plan;
     this.#hold(caller.settled === undefined, "O3 an acquire settles once");
     caller.settled = "rejected";
+    caller.code = code;
     const counts = this.#counts;
     if (error === ABORTED) {
       this.#hold(caller.aborted, "O3 only the aborted are rejected with the signal's reason");
@@ -266,6 +287,7 @@ export class Judge {
     } else if (code === "POOL_CLOSED") {
       this.#hold(this.closing !== undefined, "O3 the pool is closed");
     } else if (code === "CONNECT_FAILED") {
+      this.#told += 1;
       this.#hold(!mayRetry || this.tellsDialErrors, "O18 only a hopeless dial is told");
     } else if (code === "POOL_NESTED_ACQUIRE") {
       const isAsked = options.nestedAcquire === "reject";
@@ -300,7 +322,8 @@ export class Judge {
   }
 
   /** The pool tells of something that nobody else can be told of. */
-  reported(error: unknown): void {
+  reported(error: unknown, task: BackgroundTask): void {
+    if (task === "ping" && this.closing === undefined) this.suspect();
     // What the fakes find against the contract is thrown into the pool, which reports it.
     if (error instanceof BugError) this.violation ??= error;
   }
@@ -316,8 +339,10 @@ export class Judge {
     this.#audit.check(this.nowMs as MonotonicMs);
     this.#verifyServer();
     this.#verifyCallers();
+    this.#verifyDialErrors();
     this.#verifyCounters();
     this.#verifyIdle();
+    this.#verifyNobodyIsForgotten();
     const { closing } = this;
     const isLate = closing !== undefined && this.#clock.nowMs() > closing.byMs;
     this.#hold(!isLate || closing.isDone, "O10 close ends in time, whatever comes back");
@@ -354,6 +379,22 @@ export class Judge {
     this.#hold(!isExact || leased.size === holders, "O5 what is leased is in somebody's hands");
   }
 
+  /** Where dial errors are told, each ends an acquire, if there is one that the dial was for. */
+  #verifyDialErrors(): void {
+    const { limits, counters, isSuspended } = coreOf(this.#pool);
+    const failed = counters.dialErrorCount - this.#dialErrorsBefore;
+    this.#dialErrorsBefore = counters.dialErrorCount;
+    const told = this.#told;
+    this.#told = 0;
+    const isAsked = limits.dialErrors === "reject" && !isSuspended && !this.#hooks.guardAcquires;
+    if (!isAsked || told >= failed || this.closing !== undefined) return;
+    for (const caller of this.callers) {
+      if (caller.settled !== undefined || caller.look === this.looks - 1) continue;
+      const isMeant = this.#mayHave(this.#shareOf(caller));
+      this.#hold(!isMeant, "O18 a failed dial is told to whom it was for");
+    }
+  }
+
   #verifyCounters(): void {
     const core = coreOf(this.#pool);
     const { acquireCount, timeoutCount, abortCount, queueFullCount, shedCount } = core.totals();
@@ -380,13 +421,27 @@ export class Judge {
     this.#hold(leaks === this.#warned.leak, `O20 ${this.#warned.leak} of ${leaks} leaks are told`);
   }
 
+  /** Whoever may have a connection, while there is room for one, has one on its way. */
+  #verifyNobodyIsForgotten(): void {
+    const { slots, backoff, isSuspended, phase } = coreOf(this.#pool);
+    if (phase !== "open" || isSuspended || this.#hooks.guardAcquires) return;
+    const isComing = slots.connecting.size + slots.pinging.size > 0;
+    if (isComing || slots.open >= this.limitNow || this.nowMs < backoff.untilMs) return;
+    if (this.#clock.nextTimerAtMs <= this.#clock.nowMs()) return;
+    for (const caller of this.callers) {
+      if (caller.settled !== undefined) continue;
+      const isForgotten = this.#mayHave(this.#shareOf(caller));
+      this.#hold(!isForgotten, `O22 caller ${caller.id} may have a connection, and none comes`);
+    }
+  }
+
   /** What is idle is closed, and pinged, when it is time. */
   #verifyIdle(): void {
     if (this.#clock.nextTimerAtMs <= this.#clock.nowMs()) return;
     const core = coreOf(this.#pool);
     const { idle, pinging } = core.slots;
     const { connMaxIdleTimeMs, keepaliveMs } = core.limits;
-    const { pingTimeoutMs = 0 } = this.#plan.options;
+    const { pingTimeoutMs = 0, resetTimeoutMs = 0, hookTimeoutMs = 0 } = this.#plan.options;
     const isSpare = idle.size > core.minIdle;
     for (const slot of idle) {
       const isOld = this.nowMs > slot.expiresAtMs + ROUNDING_MS;
@@ -394,6 +449,12 @@ export class Judge {
       const idleMs = this.nowMs - slot.idleSinceMs;
       const isIdleTooLong = isSpare && idleMs > connMaxIdleTimeMs + ROUNDING_MS;
       this.#hold(!isIdleTooLong, "O13 what is idle for too long is closed when it is time");
+      // Seen from outside, it may first have been made fit, and pinged at last.
+      const restMs = this.nowMs - (this.#restSince.get(slot.conn?.id ?? 0) ?? this.nowMs);
+      const careMs = resetTimeoutMs + hookTimeoutMs + pingTimeoutMs;
+      const isRestedTooLong =
+        isSpare && !this.#plan.stalls && restMs > connMaxIdleTimeMs + careMs + ROUNDING_MS;
+      this.#hold(!isRestedTooLong, "O13 a ping does not make a connection younger");
       // One at a time, so each may have to wait for all others.
       const quietMaxMs = keepaliveMs + (idle.size + pinging.size) * pingTimeoutMs + ROUNDING_MS;
       const isQuiet = this.nowMs - slot.aliveAtMs > quietMaxMs && !this.#plan.stalls;

@@ -164,7 +164,7 @@ function drawFaults(dice: Dice, leavesRemains: boolean): Faults {
     hookSlow: dice.rate(0.8),
     hookRefuses: dice.rate(0.4),
     hookFails: dice.rate(0.3),
-    hookHangs: dice.rate(0.2),
+    hookHangs: dice.rate(0.5),
   };
 }
 
@@ -196,7 +196,7 @@ export function drawChange(dice: Dice, reserved: number): Partial<PoolLimits> {
 
 /** Draws limits of a bulkhead, which may reserve so many at most. */
 export function drawShare(dice: Dice, reservedMax: number): BulkheadLimits {
-  const reserved = Math.min(dice.pick(0, 0, 1, 2), Math.max(0, reservedMax));
+  const reserved = Math.min(dice.pick(0, 0, 1, 2, 4), Math.max(0, reservedMax));
   return {
     reserved,
     maxInUse: dice.pick(Infinity, Math.max(1, reserved) + dice.below(3)),

@@ -10,7 +10,7 @@ import type { Acquirer } from "../../packages/forebay/src/pool/bulkhead.ts";
 import { type FakeConn, FakeConnector } from "../../packages/forebay/src/testing/fake-connector.ts";
 import { VirtualClock } from "../../packages/forebay/src/testing/virtual-clock.ts";
 import { FaultyHooks } from "./hooks.ts";
-import { ABORTED, type Caller, type Held, Judge } from "./judge.ts";
+import { ABORTED, type Caller, deadlineAtMs, type Held, Judge } from "./judge.ts";
 import {
   Dice,
   drawChange,
@@ -56,6 +56,9 @@ class Simulation {
   readonly #warmUps = new Map<AbortController, number>();
   /** Calls from within the context of somebody who held a connection once. */
   readonly #echoes: (() => void)[] = [];
+  #enqueued = 0;
+  /** The bulkhead that was changed last; empty for none. */
+  #changedLast = "";
 
   constructor(seed: number) {
     this.#dice = new Dice(seededRandom(seed));
@@ -72,7 +75,7 @@ class Simulation {
     this.#pool = new Pool(this.#connector, {
       ...options,
       hooks: this.#hooks.asOptions(),
-      onBackgroundError: (error) => this.#judge.reported(error),
+      onBackgroundError: (error, task) => this.#judge.reported(error, task),
       onWarning: (warning) => {
         this.#note(`the pool warns: ${warning.kind}`);
         this.#judge.warned(warning);
@@ -82,6 +85,13 @@ class Simulation {
     });
     const judge = new Judge(this.#plan, this.#clock, this.#connector, this.#pool, this.#hooks);
     this.#judge = judge;
+    // No count tells it: who queues may, in the same step, have somebody else served.
+    const { lanes } = coreOf(this.#pool);
+    const enqueue = lanes.enqueue.bind(lanes);
+    lanes.enqueue = (waiter) => {
+      this.#enqueued += 1;
+      return enqueue(waiter);
+    };
   }
 
   async live(): Promise<void> {
@@ -92,7 +102,8 @@ class Simulation {
       if (this.#plan.stalls && this.#dice.oneIn(12)) await this.#stall();
       if (this.#dice.oneIn(3)) await this.#pass(this.#dice.below(this.#plan.pauseMsMax));
     }
-    await this.#recover();
+    // Some end in the middle of everything.
+    if (!this.#dice.oneIn(5)) await this.#recover();
     await this.#end();
   }
 
@@ -111,7 +122,7 @@ class Simulation {
       [3, () => this.#abort()],
       [2, () => this.#loseOne()],
       [2, () => this.#configure()],
-      [1, () => this.#bulkhead()],
+      [2, () => this.#bulkhead()],
       [1, () => this.#warmUp()],
       [1, () => this.#tell("closeIdle", () => this.#pool.closeIdle())],
       [dice.below(2), () => this.#reset()],
@@ -129,6 +140,8 @@ class Simulation {
   }
 
   #anyBulkhead(): string {
+    // The one that was changed last is where something is most likely to go wrong.
+    if (this.#dice.oneIn(2)) return this.#changedLast;
     return this.#dice.anyOf([...this.#judge.shares.keys()]) ?? "";
   }
 
@@ -148,6 +161,7 @@ class Simulation {
       queued: false,
       aborted: false,
       settled: undefined,
+      code: "",
       held: undefined,
     };
     this.#judge.begins(caller);
@@ -157,9 +171,17 @@ class Simulation {
   /** Calls something that acquires, and sees whether it has to wait. */
   #begin<T>(caller: Caller, what: string, call: (options: AcquireOptions) => Promise<T>): void {
     const signal = this.#dice.oneIn(2) ? caller.controller.signal : undefined;
-    const before = this.#pool.stats().pool.waiting;
+    const before = this.#enqueued;
+    const waitedBefore = coreOf(this.#pool).totals().waitCount;
     const acquire = call({ signal });
-    caller.queued = this.#pool.stats().pool.waiting > before;
+    caller.queued = this.#enqueued > before;
+    const isNested =
+      caller.isInner && caller.queued && this.#plan.options.nestedAcquire === "reject";
+    const { open } = coreOf(this.#pool).slots;
+    const isAtLimit = coreOf(this.#pool).totals().waitCount > waitedBefore;
+    if (isNested && isAtLimit && !this.#judge.isSuspended && open <= this.#judge.limitNow) {
+      this.#judge.violation ??= new Error("violated: O19 nobody waits for himself");
+    }
     const where = caller.bulkhead === "" ? "" : ` of ${caller.bulkhead}`;
     this.#note(`caller ${caller.id}${where} ${what}${caller.queued ? ", and waits" : ""}`);
     acquire.catch((error: unknown) => this.#guard(() => this.#rejected(caller, error)));
@@ -267,6 +289,8 @@ class Simulation {
     const conn = this.#dice.anyOf([...this.#connector.open]);
     if (conn === undefined) return;
     this.#note(`the server ends connection ${conn.id}`);
+    const wasInUse = conn.owner !== undefined && !conn.isLost && !conn.isClosing;
+    if (wasInUse && this.#judge.closing === undefined) this.#judge.suspect();
     conn.lose(new Error("ended by the server"));
   }
 
@@ -288,6 +312,7 @@ class Simulation {
     const left = limitNow - 1 - this.#judge.reservedBeside(name);
     const limits: BulkheadLimits = drawShare(this.#dice, left);
     this.#judge.limit(name, limits);
+    this.#changedLast = name;
     this.#tell(`bulkhead ${name} becomes ${JSON.stringify(limits)}`, () =>
       this.#pool.bulkhead(name).configure(limits),
     );
@@ -341,10 +366,18 @@ class Simulation {
   async #stall(): Promise<void> {
     const forMs = this.#dice.pick(5, 40, 1500, 20_000);
     this.#note(`the event loop stands still for ${forMs} ms`);
+    const { wakeAtMs } = coreOf(this.#pool);
+    const spared = this.#judge.callers.filter(
+      (caller) => caller.settled === undefined && deadlineAtMs(caller) > wakeAtMs + 1e-6,
+    );
     this.#clock.stall(forMs);
     if (this.#judge.closing !== undefined) this.#judge.closing.byMs += forMs;
     await this.#clock.advance(0);
     this.#judge.verify();
+    // Shorter ones are not told from timers that are late.
+    for (const { id, code } of forMs > 1400 ? spared : []) {
+      this.#hold(code !== "POOL_TIMEOUT", `O7 caller ${id} is turned away for a stall`);
+    }
   }
 
   /** Lets time pass, looking at every moment at which something happens. */
@@ -404,6 +437,10 @@ class Simulation {
     await this.#pass(1000);
     this.#hold(this.#judge.closing?.isDone === true, "O10 close ends");
     this.#hold(this.#connector.closed, "O10 the connector is closed with the pool");
+    const left = this.#judge.callers.filter((caller) => caller.settled === undefined);
+    const ids = left.map((caller) => caller.id).join();
+    this.#hold(left.length === 0, `O3 callers ${ids} wait for a closed pool`);
+    this.#hold(this.#warmUps.size === 0, "O16 no warm-up waits for a closed pool");
     const isGone = this.#connector.serverCount === 0;
     this.#hold(this.#plan.leavesRemains || isGone, "O10 all is gone after close");
     const { pendingTimerCount } = this.#clock;

@@ -105,3 +105,15 @@ test("after any appends and removals the list is what an array would be", () => 
   }
   expect(namesOf(list)).toEqual(array.map(({ name }) => name));
 });
+
+test("an item is put before another of the same list, or at the tail", () => {
+  const { list, items } = listOf("a", "b");
+  const [a, b] = items;
+  list.insertBefore(item("first"), a);
+  list.insertBefore(item("middle"), b);
+  list.insertBefore(item("last"), undefined);
+  expect(namesOf(list)).toEqual(["first", "a", "middle", "b", "last"]);
+  expect([list.head?.name, list.tail?.name, list.size]).toEqual(["first", "last", 5]);
+  expect(() => list.insertBefore(a ?? item("none"), b)).toThrow(BugError);
+  expect(() => list.insertBefore(item("c"), item("stranger"))).toThrow(BugError);
+});

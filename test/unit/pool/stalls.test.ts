@@ -105,3 +105,26 @@ test("whoever is told of a stall may close the pool", async () => {
   await bench.clock.advance(0);
   expect(bench.connector.closed).toBe(true);
 });
+
+test("a stall right after a stall turns nobody away either", async () => {
+  const bench = stalling({ maxOpenConns: 1 });
+  await takeOne(bench);
+  const controller = new AbortController();
+  const early = bench.pool.bulkhead("early");
+  watch(early.acquire({ deadlineAtMs: 50, signal: controller.signal }));
+  const [first, second] = [100, 200].map((deadlineAtMs) =>
+    watch(bench.pool.acquire({ deadlineAtMs })),
+  );
+  controller.abort();
+  // The pool need not wake before the next deadline now, but its timer still does.
+  bench.pool.setMaxWaiters(10);
+  bench.clock.stall(5000);
+  await bench.clock.advance(0);
+  bench.clock.stall(5000);
+  await bench.clock.advance(0);
+  expect(bench.warnings).toMatchObject([{ durationMs: 4950 }, { durationMs: 4950 }]);
+  expect(first?.reason).toMatchObject({ code: "POOL_TIMEOUT", waitedMs: 100 });
+  expect(second?.state).toBe("pending");
+  await bench.clock.advance(100);
+  expect(second?.reason).toMatchObject({ code: "POOL_TIMEOUT", waitedMs: 200 });
+});

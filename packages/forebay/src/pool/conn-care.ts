@@ -78,7 +78,8 @@ export class ConnCare<C extends PooledConn> {
       await this.#bounded(slot, pingTimeoutMs, "ping", (with_) => conn.ping?.(with_));
     } catch (error) {
       isAlive = false;
-      this.#settings.onBackgroundError(error, "ping");
+      // Closed meanwhile, it was aborted by the pool itself.
+      if (slot.kind === "pinging") this.#settings.onBackgroundError(error, "ping");
     }
     this.#events.pinged(slot, isAlive);
   }
@@ -110,7 +111,7 @@ export class ConnCare<C extends PooledConn> {
     try {
       await this.#bounded(slot, resetTimeoutMs, "resetSession", () => reset);
     } catch (error) {
-      onBackgroundError(error, "reset");
+      if (slot.kind === "checking") onBackgroundError(error, "reset");
       this.#events.checked(slot, "reset-failed");
       return;
     }

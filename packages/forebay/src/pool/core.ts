@@ -388,7 +388,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
 
   #retireOldestIdle(reason: RetireReason): void {
     const { head } = this.slots.idle;
-    if (head !== undefined) this.#retire(head, reason);
+    assert(head !== undefined, "core: an idle connection is there to retire");
+    this.#retire(head, reason);
   }
 
   #retireAllIdle(reason: RetireReason): void {

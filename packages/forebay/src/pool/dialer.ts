@@ -42,8 +42,9 @@ export class Dialer<C extends PooledConn> {
       this.abort(slot, timeoutError(this.#connector.name, dialTimeoutMs)),
     );
     timer?.keepAlive(false);
-    this.#dials.set(slot, { controller: new AbortController(), timer });
-    void this.#connect(slot);
+    const controller = new AbortController();
+    this.#dials.set(slot, { controller, timer });
+    void this.#connect(slot, controller.signal);
   }
 
   /**
@@ -55,16 +56,15 @@ export class Dialer<C extends PooledConn> {
     if (dial === undefined || dial.controller.signal.aborted) return;
     dial.timer?.cancel();
     const { clock, closeTimeoutMs } = this.#settings;
+    // The end of the dial cancels this.
     dial.timer = setLimit(clock, closeTimeoutMs, () => {
-      if (this.#end(slot)) this.#events.failed(slot, reason, true);
+      this.#end(slot);
+      this.#events.failed(slot, reason, true);
     });
     dial.controller.abort(reason);
   }
 
-  async #connect(slot: Slot<C>): Promise<void> {
-    const dial = this.#dials.get(slot);
-    if (dial === undefined) return;
-    const { signal } = dial.controller;
+  async #connect(slot: Slot<C>, signal: AbortSignal): Promise<void> {
     const { hooks } = this.#settings;
     let conn: C | undefined;
     try {

@@ -234,5 +234,5 @@ export class Lanes<L> {
 function goesBefore<L>(lane: Lane<L>, other: Lane<L>): boolean {
   const { priority } = lane.limits;
   if (priority !== other.limits.priority) return priority > other.limits.priority;
-  return (lane.waiters.first?.arrival ?? 0) < (other.waiters.first?.arrival ?? 0);
+  return lane.waiters.firstArrival < other.waiters.firstArrival;
 }

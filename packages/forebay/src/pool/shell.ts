@@ -218,8 +218,9 @@ export class PoolShell<C extends PooledConn> implements LeaseOwner<C>, CareEvent
   #onTimer(): void {
     this.#timer = undefined;
     this.settings.clock.afterIo(() => {
-      this.#timerAtMs = Infinity;
       this.tell((nowMs) => {
+        // Not before: to look at the time may find a stall, which is not to set another timer.
+        this.#timerAtMs = Infinity;
         this.time.expectBy(Infinity);
         this.core.tick(nowMs);
       });

@@ -196,8 +196,6 @@ export class SlotLists<C extends PooledConn> {
 
   #listOf(kind: SlotKind): LinkedList<Slot<C>> | undefined {
     switch (kind) {
-      case "connecting":
-        return this.connecting;
       case "idle":
         return this.idle;
       case "leased":
@@ -208,10 +206,10 @@ export class SlotLists<C extends PooledConn> {
         return this.pinging;
       case "closing":
         return this.closing;
-      case "closed":
-        return undefined;
       default:
-        return kind satisfies never;
+        // What is closed is in no list, and no move leads to a new dial.
+        kind satisfies "connecting" | "closed";
+        return undefined;
     }
   }
 }

@@ -27,9 +27,9 @@ export class Waiters<L> {
     return this.#byArrival.size;
   }
 
-  /** Who waits longest; `undefined` when nobody does. O(1). */
-  get first(): Waiter<L> | undefined {
-    return this.#byArrival.head;
+  /** The number of the one that waits longest; `Infinity` when nobody does. O(1). */
+  get firstArrival(): number {
+    return this.#byArrival.head?.arrival ?? Infinity;
   }
 
   /** The waiters in order of arrival. The one just given may be removed. */

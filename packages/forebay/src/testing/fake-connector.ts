@@ -27,6 +27,11 @@ export class FakeConn implements PooledConn {
   readonly id: number;
   /** When the dial ended, on the connector's clock. */
   readonly openedAtMs: number;
+  /**
+   * When it last showed that it lives, on the connector's clock: when its dial, a reset or a ping
+   * ended well. For tests to write as well.
+   */
+  aliveAtMs: number;
   readonly #connector: FakeConnector;
   readonly #onLost: (reason: unknown) => void;
   /** Who has it, for tests to write; a second owner is an error of the pool. */
@@ -39,6 +44,7 @@ export class FakeConn implements PooledConn {
   constructor(id: number, connector: FakeConnector, onLost: (reason: unknown) => void) {
     this.id = id;
     this.openedAtMs = connector.clock.nowMs();
+    this.aliveAtMs = this.openedAtMs;
     this.#connector = connector;
     this.#onLost = onLost;
   }
@@ -80,9 +86,12 @@ export class FakeConn implements PooledConn {
     const outcome = this.#connector.script("resetSession", this.id);
     if (outcome === "ok") return undefined;
     this.#resetting = true;
-    return this.#connector.perform(outcome).finally(() => {
-      this.#resetting = false;
-    });
+    return this.#connector
+      .perform(outcome)
+      .then(() => this.#showLife())
+      .finally(() => {
+        this.#resetting = false;
+      });
   }
 
   async ping(options?: OperationOptions): Promise<void> {
@@ -94,6 +103,7 @@ export class FakeConn implements PooledConn {
     this.#pinging = true;
     try {
       await this.#connector.perform(this.#connector.script("ping", this.id), options?.signal);
+      this.#showLife();
     } finally {
       this.#pinging = false;
     }
@@ -107,6 +117,10 @@ export class FakeConn implements PooledConn {
     } finally {
       this.#connector.open.delete(this);
     }
+  }
+
+  #showLife(): void {
+    this.aliveAtMs = this.#connector.clock.nowMs();
   }
 
   #assertOpen(call: FakeCall): void {
