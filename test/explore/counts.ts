@@ -3,15 +3,20 @@
 import assert from "node:assert/strict";
 import type { World } from "./world.ts";
 
+/** Sums of fractions may differ by this much. */
+const ROUNDING_MS = 1e-6;
+
 /** Throws when a gauge or a counter is not the number of what it counts. */
 export function checkCounts({ core, seen, callers, conns, setting }: World): void {
-  const { acquireCount, abortCount, timeoutCount, queueFullCount, shedCount } = core.totals();
+  const { acquireCount, abortCount, timeoutCount, queueFullCount, shedCount, waitDurationMs } =
+    core.totals();
   const { dialCount, dialErrorCount, pingCount, retired } = core.counters;
   assert.equal(acquireCount, seen.acquired, "acquireCount");
   assert.equal(abortCount, seen.aborted, "abortCount");
   assert.equal(timeoutCount, seen["timed-out"], "timeoutCount");
   assert.equal(queueFullCount, seen.refused, "queueFullCount");
   assert.equal(shedCount, seen.shed, "shedCount");
+  assert(Math.abs(waitDurationMs - seen.waitedMs) < ROUNDING_MS, "waitDurationMs");
   assert.equal(dialCount, seen.dials, "dialCount");
   assert.equal(dialErrorCount, seen.dialErrors, "dialErrorCount");
   assert.equal(pingCount, seen.pings, "pingCount");

@@ -94,14 +94,16 @@ export function checkPing(world: World, conn: Conn): void {
   assert(isWanted || isSuspect || (isDue && isQuietest), "what is pinged is to be pinged");
 }
 
-/** Throws when a tick has left a connection without the ping that keeps it alive. */
+/** Throws when a tick has left a connection idle for too long, or quiet and not pinged. */
 export function checkQuiet({ core, conns, nowMs, setting }: World): void {
-  if (!setting.pings || core.phase !== "open") return;
+  if (core.phase !== "open") return;
+  const { keepaliveMs, connMaxIdleTimeMs } = core.limits;
+  const free = conns.filter(({ state }) => state === "free");
+  const isLongIdle = free.some(({ usedAtMs }) => nowMs >= usedAtMs + connMaxIdleTimeMs);
+  assert(free.length <= core.minIdle || !isLongIdle, "what was idle for too long is closed");
+  const isQuiet = free.some(({ slot }) => nowMs >= slot.aliveAtMs + keepaliveMs);
   const isPinging = conns.some(({ state }) => state === "pinging");
-  const isQuiet = conns.some(
-    ({ state, slot }) => state === "free" && nowMs >= slot.aliveAtMs + core.limits.keepaliveMs,
-  );
-  assert(isPinging || !isQuiet, "what was quiet for too long is pinged by the next tick");
+  assert(!setting.pings || isPinging || !isQuiet, "what was quiet for too long is pinged");
 }
 
 /** Whether anybody waits who may have a connection. */

@@ -35,8 +35,9 @@ export const settings: readonly Setting[] = [
     options: {
       maxOpenConns: 2,
       minIdleConns: 1,
-      pingAfterIdleMs: 30,
-      keepaliveMs: 80,
+      pingAfterIdleMs: 90,
+      keepaliveMs: 60,
+      connMaxIdleTimeMs: 150,
       connMaxLifetimeMs: 400,
     },
     callers: [{ timeoutMs: 100 }, { timeoutMs: 100 }],

@@ -68,6 +68,8 @@ export interface Conn {
   /** How often the pool had been reset when the dial began. */
   readonly resets: number;
   openedAtMs: number;
+  /** When it was last of use to anybody, or opened. */
+  usedAtMs: number;
   /**
    * `free` nobody has it, `spoiled` it has failed and must be closed now; the rest as in a slot.
    */
@@ -124,6 +126,7 @@ export class World {
     shed: 0,
     closed: 0,
     "connect-failed": 0,
+    waitedMs: 0,
   };
   nowMs = 0 as MonotonicMs;
   faultsLeft: number;
@@ -201,6 +204,7 @@ export class World {
     assert(slot !== undefined);
     const conn = this.#connOf(slot);
     this.#leave(caller);
+    conn.usedAtMs = this.nowMs;
     if (conn.state === "held") {
       conn.state = condition === "fit" ? "free" : condition === "check" ? "checking" : "spoiled";
       if (condition === "check") conn.answers = "check";
@@ -214,6 +218,7 @@ export class World {
   dialed(conn: Conn): void {
     conn.state = "free";
     conn.openedAtMs = this.nowMs;
+    conn.usedAtMs = this.nowMs;
     this.seen.dials += 1;
     if (conn.isLost) this.#noteFailure(conn);
     else {
@@ -246,6 +251,7 @@ export class World {
   answered(conn: Conn, isFit: boolean): void {
     const { answers } = conn;
     conn.answers = undefined;
+    if (answers === "check") conn.usedAtMs = this.nowMs;
     if (conn.state === "checking" || conn.state === "pinging") {
       conn.state = isFit ? "free" : "spoiled";
     }
@@ -388,6 +394,7 @@ export class World {
       dialedAtMs: this.nowMs,
       resets: this.resets,
       openedAtMs: NaN,
+      usedAtMs: NaN,
       state: "dialing",
       isLost: false,
       answers: undefined,
@@ -437,6 +444,8 @@ export class World {
   }
 
   #leave(caller: Caller): void {
+    const { waiter } = caller;
+    if (waiter?.atLimit === true) this.seen.waitedMs += this.nowMs - waiter.enqueuedAtMs;
     caller.state = "away";
     caller.waiter = undefined;
     caller.slot = undefined;
