@@ -27,6 +27,7 @@ export default defineConfig({
       group("tidy", ["test/tidy/**/*.test.ts"], { isolate: false, fileParallelism: false }),
       group("unit", ["test/unit/**/*.test.ts"]),
       group("model", ["test/model/**/*.test.ts"], { testTimeout: 60_000 }),
+      group("explore", ["test/explore/**/*.test.ts"], { testTimeout: 60_000 }),
       group("conformance", ["test/conformance/**/*.test.ts"]),
       group("sim", ["test/sim/**/*.test.ts"], { testTimeout: 60_000 }),
       group("museum", ["test/museum/**/*.test.ts"], { testTimeout: 90_000, maxConcurrency: 2 }),
