@@ -9,24 +9,24 @@ export type AbortListener = (() => void) | { handleEvent(): void };
 class Fan {
   readonly #listeners = new Set<AbortListener>();
 
-  add(signal: AbortSignal, listener: AbortListener): void {
-    if (this.#listeners.size === 0) signal.addEventListener("abort", this, { once: true });
-    this.#listeners.add(listener);
-  }
-
-  remove(signal: AbortSignal, listener: AbortListener): void {
-    const wasThere = this.#listeners.delete(listener);
-    if (wasThere && this.#listeners.size === 0) signal.removeEventListener("abort", this);
-  }
-
   /** Tells them in the order in which they came; who is removed meanwhile is not told. */
-  handleEvent(): void {
+  readonly #tell = (): void => {
     const listeners = Array.from(this.#listeners);
     for (const listener of listeners) {
       if (!this.#listeners.delete(listener)) continue;
       if (typeof listener === "function") listener();
       else listener.handleEvent();
     }
+  };
+
+  add(signal: AbortSignal, listener: AbortListener): void {
+    if (this.#listeners.size === 0) signal.addEventListener("abort", this.#tell, { once: true });
+    this.#listeners.add(listener);
+  }
+
+  remove(signal: AbortSignal, listener: AbortListener): void {
+    const wasThere = this.#listeners.delete(listener);
+    if (wasThere && this.#listeners.size === 0) signal.removeEventListener("abort", this.#tell);
   }
 }
 
