@@ -6,6 +6,7 @@ import type { MonotonicMs } from "../../packages/forebay/src/base/clock.ts";
 import type { PooledConn } from "../../packages/forebay/src/driver/driver.ts";
 import { Audit } from "../../packages/forebay/src/pool/audit.ts";
 import { PoolCore } from "../../packages/forebay/src/pool/core.ts";
+import type { Lane } from "../../packages/forebay/src/pool/lanes.ts";
 import { resolveOptions } from "../../packages/forebay/src/pool/option-checks.ts";
 import { type Slot, type SlotKind, Waiter } from "../../packages/forebay/src/pool/state.ts";
 import { type ModelConn, type ModelLog, PoolModel } from "./pool-model.ts";
@@ -41,20 +42,20 @@ class Real {
     this.noteEffects();
   }
 
-  acquire(id: number, nowMs: MonotonicMs): void {
-    const slot = this.core.acquireIdle(this.core.lanes.main, nowMs);
+  lane(name: string): Lane<number> {
+    const { main } = this.core.lanes;
+    return name === "" ? main : (this.core.lanes.find(name) ?? main);
+  }
+
+  acquire(id: number, name: string, nowMs: MonotonicMs): void {
+    const lane = this.lane(name);
+    const slot = this.core.acquireIdle(lane, nowMs);
     if (slot !== undefined) {
       this.log.push(`grant ${id} on ${slot.id}`);
       return;
     }
     const ignore = () => undefined;
-    const waiter = new Waiter<number>(
-      this.core.lanes.main,
-      nowMs,
-      nowMs + TIMEOUT_MS,
-      ignore,
-      ignore,
-    );
+    const waiter = new Waiter<number>(lane, nowMs, nowMs + TIMEOUT_MS, ignore, ignore);
     this.waiters.set(id, waiter);
     this.#ids.set(waiter, id);
     this.core.enqueue(waiter, nowMs);
@@ -206,23 +207,79 @@ const giveBack = (condition: "fit" | "bad" | "discarded" | "check") =>
     (model, conn) => {
       if (condition === "fit") model.offer(conn);
       else conn.state = condition === "check" ? "checking" : "closing";
-      model.dial();
+      model.serve();
     },
     (real, slot, nowMs) => real.core.release(slot, slot.generation, condition, nowMs),
   );
 
-const acquire = fc.constant(null).map(
-  () =>
+const NAMES = ["", "a", "b"] as const;
+
+const acquire = fc.constantFrom(...NAMES).map(
+  (name) =>
     new PoolEvent(
-      "acquire",
+      `acquire ${name}`,
       (model, real, nowMs) => {
         acquireIdLast += 1;
-        model.acquire(acquireIdLast, TIMEOUT_MS);
-        real.acquire(acquireIdLast, nowMs);
+        model.acquire(acquireIdLast, TIMEOUT_MS, model.shares.has(name) ? name : "");
+        real.acquire(acquireIdLast, name, nowMs);
       },
       (model) => !model.closed,
     ),
 );
+
+const share = fc
+  .record({
+    name: fc.constantFrom("a", "b"),
+    maxInUse: fc.constantFrom(1, 2, Infinity),
+    reserved: fc.nat(2),
+    priority: fc.integer({ min: -1, max: 1 }),
+  })
+  .map(({ name, ...drawn }) => {
+    const limits = { ...drawn, maxInUse: Math.max(drawn.maxInUse, drawn.reserved, 1) };
+    return new PoolEvent(
+      `share ${name} ${JSON.stringify(limits)}`,
+      (model, real, nowMs) => {
+        model.setShare(name, limits);
+        real.core.setBulkhead(name, { ...limits, maxWaiting: Infinity }, nowMs);
+      },
+      (model) => model.reservedBeside(name) + limits.reserved < model.limits.maxOpen,
+    );
+  });
+
+const operator = (
+  name: string,
+  onModel: (model: PoolModel) => void,
+  onReal: (core: PoolCore<PooledConn, number>, nowMs: MonotonicMs) => void,
+) =>
+  fc.constant(
+    new PoolEvent(name, (model, real, nowMs) => {
+      onModel(model);
+      onReal(real.core, nowMs);
+    }),
+  );
+
+const operators = [
+  operator(
+    "suspend",
+    (model) => model.suspend(),
+    (core) => core.suspend(),
+  ),
+  operator(
+    "resume",
+    (model) => model.resume(),
+    (core, nowMs) => core.resume(nowMs),
+  ),
+  operator(
+    "reset",
+    (model) => model.reset(),
+    (core, nowMs) => core.reset(nowMs),
+  ),
+  operator(
+    "closeIdle",
+    (model) => model.closeIdle(),
+    (core, nowMs) => core.closeIdle(nowMs),
+  ),
+];
 
 const abort = fc.nat(9).map(
   (pick) =>
@@ -289,10 +346,14 @@ const gone = connEvent(
 const limit = (name: "maxOpen" | "maxIdle" | "minIdle", least: number, most: number) =>
   fc.integer({ min: least, max: most }).map(
     (value) =>
-      new PoolEvent(`${name} ${value}`, (model, real, nowMs) => {
-        model.configure({ [name]: value });
-        real.core.configure({ [`${name}Conns`]: value }, nowMs);
-      }),
+      new PoolEvent(
+        `${name} ${value}`,
+        (model, real, nowMs) => {
+          model.configure({ [name]: value });
+          real.core.configure({ [`${name}Conns`]: value }, nowMs);
+        },
+        (model) => name !== "maxOpen" || value > model.reservedBeside(""),
+      ),
   );
 
 const advance = fc.integer({ min: 1, max: 60 }).map(
@@ -337,6 +398,8 @@ const commands = fc.commands(
     limit("maxOpen", 1, 4),
     limit("maxIdle", 0, 4),
     limit("minIdle", 0, 2),
+    ...times(2, share),
+    ...operators,
     close,
   ],
   { maxCommands: 120, size: "max" },

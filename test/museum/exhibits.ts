@@ -148,7 +148,7 @@ export const exhibits: readonly Exhibit[] = [
     find: "waiter.lane.counters.abortCount += 1;",
     replace: `waiter.lane.counters.abortCount += 1;
     const dialing = this.slots.connecting.tail;
-    if (dialing !== undefined) this.#effects.push({ kind: "abort-dial", slot: dialing });`,
+    if (dialing !== undefined) this.ask({ kind: "abort-dial", slot: dialing });`,
   },
   {
     bug: "all dial at once after an outage (a stampede; postgres.js 1179)",
@@ -185,7 +185,7 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "a settled acquire leaves its listener on the signal",
     file: "pool.ts",
-    find: 'signal.removeEventListener("abort", onAbort);',
+    find: "removeAbortListener(signal, onAbort);",
     replace: "",
   },
   {
@@ -300,9 +300,8 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "what a bulkhead used is not given back when it is closed by force",
     file: "core.ts",
-    find: `this.#endUse(slot);
-      this.#retire(slot, "draining");`,
-    replace: 'this.#retire(slot, "draining");',
+    find: "for (const slot of this.slots.leased) this.#endUse(slot);",
+    replace: "",
   },
   {
     bug: "what a bulkhead used is not given back when it is discarded",
@@ -373,7 +372,7 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "a warm-up leaves its listener on the signal",
     file: "warm-up.ts",
-    find: 'signal?.removeEventListener("abort", onAbort);',
+    find: "if (signal !== undefined) removeAbortListener(signal, onAbort);",
     replace: "",
   },
   {

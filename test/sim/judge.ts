@@ -13,10 +13,8 @@ import type { MonotonicMs } from "../../packages/forebay/src/base/clock.ts";
 import type { FakeConn, FakeConnector } from "../../packages/forebay/src/testing/fake-connector.ts";
 import type { VirtualClock } from "../../packages/forebay/src/testing/virtual-clock.ts";
 import type { FaultyHooks } from "./hooks.ts";
+import { Overdue, ROUNDING_MS } from "./overdue.ts";
 import type { Plan } from "./plan.ts";
-
-/** Sums of times may differ by this much from what they stand for. */
-const ROUNDING_MS = 0.01;
 
 /** One acquire. */
 export interface Caller {
@@ -92,8 +90,8 @@ export class Judge {
   readonly #resetsAtDial = new Map<number, number>();
   readonly #counts = { granted: 0, timedOut: 0, aborted: 0, full: 0, shed: 0 };
   readonly #warned = { leak: 0, slow: 0 };
-  #slow = 0;
-  #leaks = 0;
+  readonly #slow = new Overdue();
+  readonly #leaks = new Overdue();
   #innerCallsNow = 0;
   #stalledMs = 0;
   #serverCountBefore: number;
@@ -204,7 +202,9 @@ export class Judge {
       this.#judgeTurn(caller, share);
     }
     share.inUse += 1;
-    this.#hold(share.inUse <= share.maxInUse, "O14 no bulkhead uses more than its maxInUse");
+    // With a hook, it may have been lowered since this was decided.
+    const isWithin = share.inUse <= share.maxInUse || this.#hooks.guardAcquires;
+    this.#hold(isWithin, "O14 no bulkhead uses more than its maxInUse");
     caller.settled = "granted";
     conn.owner = `caller ${caller.id}`;
     this.#counts.granted += 1;
@@ -214,7 +214,7 @@ export class Judge {
       const sinceMs = atMs - this.#stalledMs;
       if (caller.held !== undefined) caller.held.sinceMs = sinceMs;
       const waitedMs = sinceMs - caller.beganAtMs;
-      if (waitedMs >= slowAcquireMs) this.#slow += 1;
+      this.#slow.note(waitedMs, slowAcquireMs);
     });
   }
 
@@ -254,12 +254,8 @@ export class Judge {
     this.#restSince.set(held.conn.id, this.nowMs);
     const share = this.shares.get(bulkhead);
     if (share !== undefined) share.inUse -= 1;
-    if (this.#isLeak(held)) this.#leaks += 1;
-  }
-
-  #isLeak({ sinceMs }: Held): boolean {
     const { leakAfterMs = Infinity } = this.#plan.options;
-    return this.nowMs - sinceMs >= leakAfterMs - ROUNDING_MS;
+    this.#leaks.note(this.nowMs - held.sinceMs, leakAfterMs);
   }
 
   /** The pool turns somebody away. Throws what nobody may be told. */
@@ -414,11 +410,15 @@ export class Judge {
       const isCounted = !isExact || share?.inUse === lane.inUse;
       this.#hold(isCounted, `O8 what bulkhead "${lane.name}" uses is counted`);
     }
-    this.#hold(this.#slow === this.#warned.slow, "O20 every slow acquire is told, once");
+    const { slow, leak } = this.#warned;
+    this.#hold(this.#slow.mayBe(slow), "O20 every slow acquire is told, once");
     if (this.closing !== undefined) return;
-    const held = this.callers.filter((each) => each.held !== undefined && this.#isLeak(each.held));
-    const leaks = this.#leaks + held.length;
-    this.#hold(leaks === this.#warned.leak, `O20 ${this.#warned.leak} of ${leaks} leaks are told`);
+    const { leakAfterMs = Infinity } = this.#plan.options;
+    const leaks = this.#leaks.copy();
+    for (const { held } of this.callers) {
+      if (held !== undefined) leaks.note(this.nowMs - held.sinceMs, leakAfterMs);
+    }
+    this.#hold(leaks.mayBe(leak), `O20 ${leak} of ${leaks.most} leaks are told`);
   }
 
   /** Whoever may have a connection, while there is room for one, has one on its way. */

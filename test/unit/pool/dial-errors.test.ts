@@ -19,7 +19,7 @@ test("where dial errors are told, each failed dial ends the acquire whose turn i
   expect(bench.connector.dialCount).toBe(2);
 });
 
-test("a failed dial that nobody waits for is told to nobody, and made again after a pause", async () => {
+test("a failed dial that nobody waits for is made again after a pause", async () => {
   const bench = poolBench({ dialErrors: "reject", minIdleConns: 1 }, refuses);
   await bench.advance(10);
   expect(bench.pool.stats().pool.dialErrorCount).toBe(1);
@@ -43,7 +43,7 @@ async function failAfter(bench: ReturnType<typeof poolBench>) {
   return failed;
 }
 
-test("a session that is being reset when its connection is closed is no background error", async () => {
+test("what the pool aborts as it closes a connection is no background error", async () => {
   const told: unknown[] = [];
   const bench = poolBench(
     { onBackgroundError: (error) => told.push(error) },

@@ -154,7 +154,11 @@ test("without onWarning the process is warned, but not of a stall", async () => 
   watch(bench.pool.acquire());
   bench.clock.stall(5000);
   await bench.clock.advance(50);
+  const slow = poolBench({ slowAcquireMs: 5 }, script({ connect: () => ({ afterMs: 10 }) }));
+  watch(slow.pool.acquire());
+  await slow.advance(10);
   process.off("warning", onWarning);
-  expect(seen.map(({ message }) => message)).toHaveLength(1);
+  expect(seen).toHaveLength(2);
+  expect(seen[1]?.message).toContain("an acquire took 10ms");
   expect(seen[0]?.message).toContain("a connection has been out for");
 });

@@ -152,3 +152,12 @@ test("expiry is reckoned from the slot and the limits alone", () => {
   expect(expiresAtMs(slot, unlimited)).toBe(Infinity);
   expect(idleDueAtMs(slot, unlimited)).toBe(Infinity);
 });
+
+test("without jitter, what was opened together is too old together", async () => {
+  const bench = poolBench({ connMaxLifetimeMs: 100, lifetimeJitterRatio: 0 });
+  await fill(bench, 3);
+  await bench.advance(99);
+  expect(bench.pool.stats().idle).toBe(3);
+  await bench.advance(1);
+  expect(bench.pool.stats().idle).toBe(0);
+});

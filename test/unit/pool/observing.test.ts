@@ -32,7 +32,7 @@ test("a queue in which nobody waits is behind every other", () => {
   expect(new Waiters("fifo").firstArrival).toBe(Infinity);
 });
 
-test("a limit that is cancelled after its timer, and before input was handled, never fires", async () => {
+test("a limit that is cancelled after its timer, before its turn, never fires", async () => {
   const clock = new VirtualClock();
   const puts: (() => void)[] = [];
   const slow: Clock = {
@@ -98,7 +98,9 @@ test("what no type allows is passed over", async () => {
   expect(() => lists.move(slot, "none" as never)).toThrow("slot: connecting to none");
   const stray = new Slot<PooledConn>(2, bench.clock.nowMs(), 0, 0);
   stray.kind = "none" as never;
-  lists.move(stray, "none" as never);
+  lists.move(stray, "connecting");
+  stray.kind = "none" as never;
+  expect(() => lists.move(stray, "none" as never)).toThrow(TypeError);
   expect(lists.open).toBe(1);
 });
 
@@ -168,7 +170,9 @@ test.each([
 
 test("a hook that is left out as undefined is no mistake", async () => {
   const bench = poolBench({ hooks: { beforeClose: undefined } as object });
-  (await takeOne(bench)).release();
+  (await takeOne(bench)).discard();
+  await bench.advance(0);
+  expect(bench.connector.open.size).toBe(0);
 });
 
 test("what onBackgroundError throws becomes a warning of the process, whatever it is", async () => {

@@ -68,9 +68,11 @@ export class PoolFacts<C extends PooledConn, L> {
    */
   get supply(): number {
     if (this.isSuspended) return 0;
-    const { idle, pinging, connecting, open } = this.slots;
-    const room = Math.max(0, this.limits.maxOpenConns - open);
-    return idle.size + pinging.size + connecting.size + room;
+    const { idle, pinging, connecting, leased, checking, open } = this.slots;
+    const { maxOpenConns } = this.limits;
+    const free = idle.size + pinging.size + connecting.size + Math.max(0, maxOpenConns - open);
+    // After the limit was lowered, some of those will be closed.
+    return Math.min(free, Math.max(0, maxOpenConns - leased.size - checking.size));
   }
 
   /**

@@ -206,10 +206,12 @@ export class SlotLists<C extends PooledConn> {
         return this.pinging;
       case "closing":
         return this.closing;
-      default:
-        // What is closed is in no list, and no move leads to a new dial.
-        kind satisfies "connecting" | "closed";
+      // What is closed is in no list, and no move leads to a new dial.
+      case "connecting":
+      case "closed":
         return undefined;
+      default:
+        return kind satisfies never;
     }
   }
 }
