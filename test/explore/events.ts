@@ -125,7 +125,11 @@ const KINDS: readonly EventKind[] = [
     (world, caller) => world.abort(caller),
     "gives up",
   ),
-  ofCaller(isHolding, (world, caller) => world.release(caller, "bad"), "releases it bad"),
+  ofCaller(
+    isHolding,
+    (world, caller) => world.release(caller, "of no use"),
+    "gives up its connection",
+  ),
   ofCaller(isHolding, (world, caller) => world.release(caller, "check"), "releases it unfit"),
   ofConn(
     ({ answers }) => answers !== undefined,

@@ -81,6 +81,8 @@ export interface Conn {
 
 /** The least pause after dials have failed once; each further time it is twice as long. */
 const PAUSE_MS_FIRST = 25;
+/** Why callers give a connection back that nobody is to have again. */
+const REASONS = ["bad", "discarded", "refused"] as const;
 /** The share of a bulkhead that may have everything. */
 const UNSHARED: BulkheadLimits = {
   maxInUse: Infinity,
@@ -199,8 +201,10 @@ export class World {
     this.#settle();
   }
 
-  release(caller: Caller, condition: "fit" | "bad" | "check"): void {
+  release(caller: Caller, condition: "fit" | "of no use" | "check"): void {
     const { slot, generation } = caller;
+    // Each caller has a reason of its own, so that all come up.
+    const ownReason = REASONS[this.callers.indexOf(caller) % REASONS.length] ?? "bad";
     assert(slot !== undefined);
     const conn = this.#connOf(slot);
     this.#leave(caller);
@@ -209,7 +213,11 @@ export class World {
       conn.state = condition === "fit" ? "free" : condition === "check" ? "checking" : "spoiled";
       if (condition === "check") conn.answers = "check";
     }
-    this.core.release(slot, generation, condition, this.nowMs);
+    const reason = condition === "of no use" ? ownReason : condition;
+    // A connection that nobody is to have is no better than one that nobody can have.
+    const isRefusal = reason === "refused" && generation === 1;
+    if (isRefusal && slot.kind === "leased") this.#pauseAfter(conn);
+    this.core.release(slot, generation, reason, this.nowMs);
     this.#settle();
   }
 
@@ -435,8 +443,12 @@ export class World {
     return this.conns.filter((conn) => conn.state === state).length;
   }
 
-  #noteFailure({ dialedAtMs }: Conn): void {
+  #noteFailure(conn: Conn): void {
     this.seen.dialErrors += 1;
+    this.#pauseAfter(conn);
+  }
+
+  #pauseAfter({ dialedAtMs }: Conn): void {
     if (dialedAtMs <= this.failedAtMs) return;
     this.failedRounds += 1;
     this.failedAtMs = this.nowMs;

@@ -31,7 +31,7 @@ export default defineConfig({
     restoreMocks: true,
     isolate: false,
     sequence: { sequencer: ExploreFirst },
-    testTimeout: 60_000,
+    testTimeout: 10_000,
     env: { MODEL_RUNS: "200", EXPLORE_DEPTH: "4" },
   },
 });
