@@ -41,6 +41,9 @@ class Patient {
     this.core.slots.add(slot);
     if (kind === "connecting") return slot;
     slot.conn = conn;
+    slot.openedAtMs = now(0);
+    slot.idleSinceMs = now(0);
+    slot.aliveAtMs = now(0);
     slot.expiresAtMs = expiresAtMs(slot, this.core.limits);
     this.core.slots.move(slot, kind);
     if (kind === "leased") this.use(slot);

@@ -13,7 +13,6 @@ const HIGHEST_POWER = 31;
 const BUCKET_COUNT = EXACT_BELOW + (HIGHEST_POWER - PRECISION_BITS) * PER_POWER;
 /** What is longer counts as this long: about 71 minutes. */
 const MICROS_MAX = 2 ** 32 - 1;
-const MS_MAX = MICROS_MAX / 1000;
 
 /** So many durations are noted before they are sorted into buckets. */
 const NOTES_MAX = 256;
@@ -79,13 +78,17 @@ export class DurationHistogram {
 
   #sort(): void {
     const counts = this.#counts;
-    for (const durationMs of this.#notedMs.subarray(0, this.#noted)) {
-      const ms = durationMs > 0 ? durationMs : 0;
-      const bucket = bucketOf((ms < MS_MAX ? ms * 1000 : MICROS_MAX) >>> 0);
+    let sumMs = this.#sumMs;
+    let maxMs = this.#maxMs;
+    for (let i = 0; i < this.#noted; i++) {
+      const ms = Math.max(0, this.#notedMs[i] ?? 0);
+      const bucket = bucketOf(Math.min(ms * 1000, MICROS_MAX) >>> 0);
       counts[bucket] = (counts[bucket] ?? 0) + 1;
-      this.#sumMs += ms;
-      if (ms > this.#maxMs) this.#maxMs = ms;
+      sumMs += ms;
+      if (ms > maxMs) maxMs = ms;
     }
+    this.#sumMs = sumMs;
+    this.#maxMs = maxMs;
     this.#count += this.#noted;
     this.#noted = 0;
   }

@@ -43,8 +43,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     assert(this.phase === "open", "core: acquire on an open pool");
     if (!this.lanes.admits(lane)) return undefined;
     if (this.lanes.size > 0 && this.lanes.demand > 0) return undefined;
-    const slot = this.#fittestIdle(nowMs);
-    if (slot === undefined || this.needsPing(slot, nowMs)) return undefined;
+    const slot = this.#readyIdle(nowMs);
+    if (slot === undefined) return undefined;
     this.#codel?.isDue(0, nowMs);
     this.#lease(slot, lane, nowMs);
     if (this.minIdle > 0) this.#dialAsNeeded(nowMs);
@@ -444,10 +444,10 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
    */
   #serve(nowMs: MonotonicMs): void {
     while (this.slots.idle.size > 0 && this.lanes.demand > 0) {
-      const slot = this.#fittestIdle(nowMs);
-      if (slot === undefined) return;
-      if (!this.needsPing(slot, nowMs)) this.#grantNext(slot, nowMs);
-      else if (this.lanes.demand > this.pingSupply) this.#ping(slot);
+      const ready = this.#readyIdle(nowMs);
+      const quiet = this.nextIdle;
+      if (ready !== undefined) this.#grantNext(ready, nowMs);
+      else if (quiet !== undefined && this.lanes.demand > this.pingSupply) this.#ping(quiet);
       else return;
     }
   }
@@ -469,21 +469,19 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   }
 
   /**
-   * The idle connection to hand out next: one that need not be pinged first, if there is one. What
-   * must not be handed out is retired on the way.
+   * The idle connection to hand out next, of those that need not be pinged first. What must not be
+   * handed out is retired on the way.
    */
-  #fittestIdle(nowMs: MonotonicMs): Slot<C> | undefined {
+  #readyIdle(nowMs: MonotonicMs): Slot<C> | undefined {
     const isLifo = this.limits.idleOrder === "lifo";
-    let slot = isLifo ? this.slots.idle.tail : this.slots.idle.head;
-    let quiet: Slot<C> | undefined;
+    let slot = this.nextIdle;
     while (slot !== undefined) {
       const next = isLifo ? slot.previous : slot.next;
       const reason = this.reasonToRetire(slot, nowMs);
       if (reason !== undefined) this.#retire(slot, reason);
       else if (!this.needsPing(slot, nowMs)) return slot;
-      else quiet ??= slot;
       slot = next;
     }
-    return quiet;
+    return undefined;
   }
 }

@@ -160,6 +160,11 @@ export class PoolFacts<C extends PooledConn, L> {
     return isSpare && nowMs >= idleDueAtMs(slot, this.limits) ? "idle-time" : undefined;
   }
 
+  /** The first idle connection in the order in which they are handed out. */
+  get nextIdle(): Slot<C> | undefined {
+    return this.limits.idleOrder === "lifo" ? this.slots.idle.tail : this.slots.idle.head;
+  }
+
   /** Whether the connection must show that it lives before it is handed out, and can. */
   needsPing(slot: Slot<C>, nowMs: MonotonicMs): boolean {
     const isQuiet = nowMs - slot.aliveAtMs >= this.limits.pingAfterIdleMs;

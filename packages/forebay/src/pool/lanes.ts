@@ -39,7 +39,7 @@ export interface BulkheadLimits {
 }
 
 /** The share of acquires that belong to no bulkhead. */
-const UNLIMITED: BulkheadLimits = {
+export const UNLIMITED: BulkheadLimits = {
   maxInUse: Infinity,
   reserved: 0,
   maxWaiting: Infinity,

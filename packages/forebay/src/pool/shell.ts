@@ -12,6 +12,7 @@ import { PoolError, type PoolErrorCode } from "./errors.ts";
 import { LeakWatch } from "./leak-watch.ts";
 import { type LeaseOwner, PoolLease } from "./lease.ts";
 import type { BackgroundTask, PoolLimits, PoolSettings } from "./options.ts";
+import { SPECIMENS } from "./specimens.ts";
 import type { ReturnCondition, Slot } from "./state.ts";
 import { poolStats } from "./stats.ts";
 import { SteadyClock } from "./steady-clock.ts";
@@ -36,8 +37,9 @@ export class PoolShell<C extends PooledConn> implements LeaseOwner<C>, CareEvent
   readonly warmUps: WarmUps;
   /** There where leases are watched. */
   readonly leaks: LeakWatch<C> | undefined;
+  /** They live as long as there is any pool. */
+  readonly specimens: readonly object[] = SPECIMENS;
   readonly #connector: Connector<C>;
-
   readonly #dialer: Dialer<C>;
   /** Background work runs in this context, not in that of the caller who happened to cause it. */
   readonly #context = new AsyncResource("forebay.pool");
