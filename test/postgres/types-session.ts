@@ -17,7 +17,8 @@ export interface TypesSession {
 
 /** Opens a session on the server of the tests. */
 export async function openTypesSession(): Promise<TypesSession> {
-  const connection = await postgres(inject("postgresUrl")).connect({
+  const options = { statementMode: "exec" } as const;
+  const connection = await postgres(inject("postgresUrl"), options).connect({
     signal: new AbortController().signal,
     onLost: () => undefined,
   });

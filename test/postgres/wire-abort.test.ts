@@ -172,7 +172,7 @@ describe("an aborted signal", () => {
   });
 
   test("of a prepare leaves no statement behind", async () => {
-    const conn = await connect();
+    const conn = await connect({ statementMode: "exec" });
     for (let i = 0; i < 20; i++) {
       const abort = new AbortController();
       const preparing = conn.prepare("SELECT 1", { signal: abort.signal });

@@ -215,7 +215,7 @@ describe("a prepared statement", () => {
   });
 
   test("is closed with the next request, and its name is never used again", async () => {
-    const conn = await connect();
+    const conn = await connect({ statementMode: "exec" });
     const count = "SELECT count(*)::int FROM pg_prepared_statements";
     const first = await conn.prepare("SELECT 1");
     const second = await conn.prepare("SELECT 2");
@@ -233,7 +233,7 @@ describe("a prepared statement", () => {
   });
 
   test("that does not parse leaves nothing behind", async () => {
-    const conn = await connect();
+    const conn = await connect({ statementMode: "exec" });
     expect(await codeOf(conn.prepare("SELECT FROM nowhere"))).toBe("42P01");
     expect(await valueOf(conn, "SELECT count(*) FROM pg_prepared_statements")).toBe(0);
   });

@@ -24,4 +24,5 @@ export {
   ProtocolError,
 } from "./wire/errors.ts";
 export type { Statement } from "./wire/statement.ts";
+export type { StatementMode } from "./wire/statement-settings.ts";
 export { json, type JsonParam, type TypePolicy } from "./wire/types/index.ts";

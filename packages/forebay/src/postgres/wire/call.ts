@@ -1,7 +1,7 @@
 // A request that someone waits for with a promise.
 
 import { addAbortListener, removeAbortListener } from "../../base/abort.ts";
-import type { RowMode } from "../../driver/driver.ts";
+import type { Column, DriverResult, RowMode } from "../../driver/driver.ts";
 import { Request, type RequestKind } from "./request.ts";
 import type { RowShape } from "./row-shape.ts";
 
@@ -17,22 +17,13 @@ export interface CallHost {
 }
 
 /**
- * What becomes of the error that ends a call, which is `signal.reason` when the call was aborted.
- */
-export type ErrorMap = (error: unknown, from: "abort" | "server") => unknown;
-
-const asIs: ErrorMap = (error) => error;
-
-/**
  * One request and its promise. It listens to the signal itself, so that no closure is made for it.
  */
-export class Call<T> extends Request {
+export abstract class Call<T> extends Request {
   readonly promise: Promise<T>;
   readonly #host: CallHost;
   readonly #signal: AbortSignal | undefined;
-  readonly #finish: (call: Call<T>) => T;
-  readonly #mapError: ErrorMap;
-  #resolve: (value: T) => void = () => {};
+  #resolve: (value: T | Promise<T>) => void = () => {};
   #reject: (error: unknown) => void = () => {};
 
   constructor(
@@ -41,14 +32,10 @@ export class Call<T> extends Request {
     rowMode: RowMode,
     shape: RowShape | undefined,
     signal: AbortSignal | undefined,
-    finish: (call: Call<T>) => T,
-    mapError: ErrorMap = asIs,
   ) {
     super(kind, rowMode, shape);
     this.#host = host;
     this.#signal = signal;
-    this.#finish = finish;
-    this.#mapError = mapError;
     this.promise = new Promise<T>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -56,12 +43,25 @@ export class Call<T> extends Request {
     if (signal !== undefined) addAbortListener(signal, this);
   }
 
+  /** What the caller gets of a call that has succeeded. */
+  protected abstract finish(): T;
+
+  /** What becomes of the error that ends a call, which is `signal.reason` when it was aborted. */
+  protected mapError(error: unknown): unknown {
+    return error;
+  }
+
+  /** Another try in place of one that has failed; `undefined` where there is none. */
+  protected recover(): Promise<T> | undefined {
+    return undefined;
+  }
+
   /** The signal was aborted. */
   handleEvent(): void {
     if (this.discarded) return;
     this.discarded = true;
     this.rows = [];
-    this.#reject(this.#mapError(this.#signal?.reason, "abort"));
+    this.#reject(this.mapError(this.#signal?.reason));
     this.#host.abandon(this);
   }
 
@@ -71,10 +71,26 @@ export class Call<T> extends Request {
       return;
     }
     if (this.#signal !== undefined) removeAbortListener(this.#signal, this);
-    if (this.failed) {
-      this.#reject(this.#mapError(this.error, "server"));
+    if (!this.failed) {
+      this.#resolve(this.finish());
       return;
     }
-    this.#resolve(this.#finish(this));
+    const recovery = this.recover();
+    if (recovery === undefined) this.#reject(this.mapError(this.error));
+    else this.#resolve(recovery);
+  }
+}
+
+const NO_COLUMNS: readonly Column[] = [];
+
+/** A call that gathers its rows. */
+export class ResultCall extends Call<DriverResult> {
+  protected override finish(): DriverResult {
+    return {
+      columns: this.shape === undefined ? NO_COLUMNS : this.shape.columns,
+      rows: this.rows,
+      rowsAffected: this.rowsAffected,
+      command: this.command,
+    };
   }
 }

@@ -123,6 +123,17 @@ export class Channel implements SessionHost, CallHost {
     return this.writer.mark();
   }
 
+  /** Writes the messages of a request. Throws, with nothing written, what `write` throws. */
+  write(write: () => void): void {
+    const start = this.begin();
+    try {
+      write();
+    } catch (error) {
+      this.writer.truncate(start);
+      throw error;
+    }
+  }
+
   /** Queues a request whose messages have been written. */
   submit(request: Request): void {
     this.session.push(request);

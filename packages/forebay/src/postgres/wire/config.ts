@@ -7,6 +7,7 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import { UsageError } from "../../base/errors.ts";
 import { type ConnInfo, type Keyword, parseConnInfo, severalHosts } from "./conninfo.ts";
 import type { PgNotice } from "./errors.ts";
+import { STATEMENT_MODES, type StatementMode, StatementSettings } from "./statement-settings.ts";
 import type { TypePolicy } from "./types/index.ts";
 
 /**
@@ -83,6 +84,17 @@ export interface PostgresOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** What an `int8` becomes. @defaultValue `"auto"` */
   readonly int8?: TypePolicy["int8"] | undefined;
+  /**
+   * How statements are run. It falls back from `cache-statement` to `cache-describe` by itself
+   * where a pooler cannot bear it, and says so by a warning of the process.
+   * @defaultValue `"cache-statement"`
+   */
+  readonly statementMode?: StatementMode | undefined;
+  /**
+   * How many texts each connection keeps, besides those of `Stmt`s. A whole number from 1.
+   * @defaultValue 256
+   */
+  readonly statementCacheMax?: number | undefined;
   /** The most rows that a stream fetches at once; fewer when they are long. @defaultValue 1000 */
   readonly fetchRowsMax?: number | undefined;
   /**
@@ -124,6 +136,7 @@ export interface PostgresConfig {
   readonly options: string | undefined;
   readonly connectTimeoutMs: number;
   readonly types: TypePolicy;
+  readonly statements: StatementSettings;
   readonly fetchRowsMax: number;
   readonly maxMessageBytes: number;
   readonly keepAliveMs: number;
@@ -163,6 +176,7 @@ const INT8_CHOICES: readonly TypePolicy["int8"][] = ["auto", "bigint", "number",
 const CONNECT_TIMEOUT_DEFAULT_MS = 10_000;
 const KEEP_ALIVE_DEFAULT_MS = 60_000;
 const FETCH_ROWS_DEFAULT = 1000;
+const STATEMENTS_DEFAULT = 256;
 const MESSAGE_BYTES_DEFAULT = 0x3fff_ffff;
 
 /**
@@ -206,6 +220,11 @@ export function resolveConfig(connInfo: string, options: PostgresOptions): Postg
     options: text.pick("options", options.options),
     connectTimeoutMs: checkMs("connectTimeoutMs", connectTimeoutMs(text, options)),
     types: { int8: choose("int8", INT8_CHOICES, options.int8 ?? "auto") },
+    statements: new StatementSettings(
+      choose("statementMode", STATEMENT_MODES, options.statementMode ?? "cache-statement"),
+      checkCount("statementCacheMax", options.statementCacheMax ?? STATEMENTS_DEFAULT),
+      (message) => process.emitWarning(message, { code: "FOREBAY_STATEMENT_MODE" }),
+    ),
     fetchRowsMax: checkCount("fetchRowsMax", options.fetchRowsMax ?? FETCH_ROWS_DEFAULT),
     maxMessageBytes: checkCount(
       "maxMessageBytes",

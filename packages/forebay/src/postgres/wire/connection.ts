@@ -2,7 +2,6 @@
 // or the end of a transaction, and what their failure means. When and how they travel is for the
 // channel.
 
-import { randomBytes } from "node:crypto";
 import { ForebayError, UsageError } from "../../base/errors.ts";
 import type { Capability } from "../../driver/capabilities.ts";
 import type {
@@ -15,26 +14,14 @@ import type {
   TxOptions,
 } from "../../driver/driver.ts";
 import { isBadConn } from "../../driver/errors.ts";
-import { Call, type ErrorMap } from "./call.ts";
+import { ResultCall } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { copyIn, type CopyResult, type CopySource } from "./copy-in.ts";
 import { isPgError } from "./errors.ts";
-import { openPortal } from "./portal.ts";
 import type { Notification, TxStatus } from "./proto/backend.ts";
-import {
-  ALL_TEXT,
-  DESCRIBE_PORTAL,
-  EXECUTE_SYNC,
-  FLUSH,
-  SYNC,
-  writeBind,
-  writeDescribeStatement,
-  writeParse,
-  writeQuery,
-} from "./proto/frontend.ts";
-import { openResultSets } from "./result-sets.ts";
-import { hasSeveralStatements } from "./sql-text.ts";
-import { Statement, toResult } from "./statement.ts";
+import { writeQuery } from "./proto/frontend.ts";
+import type { Statement } from "./statement.ts";
+import { Statements } from "./statements.ts";
 
 const LEVELS: Readonly<Record<IsolationLevel, string>> = {
   "read uncommitted": "READ UNCOMMITTED",
@@ -49,16 +36,12 @@ const CAPABILITIES: readonly Capability[] = ["cancel", "loss"];
 export class PgConnection implements DriverConn {
   readonly capabilities: readonly Capability[] = CAPABILITIES;
   readonly #channel: Channel;
-  /**
-   * Tells the names of this connection's statements from those of others, which a pooler may mix on
-   * one server.
-   */
-  readonly #prefix: string = `fb_${randomBytes(6).toString("hex")}_`;
-  #statementCount = 0;
+  readonly #statements: Statements;
 
   /** Takes over a channel whose session is ready. */
   constructor(channel: Channel) {
     this.#channel = channel;
+    this.#statements = new Statements(channel);
   }
 
   /**
@@ -89,7 +72,7 @@ export class PgConnection implements DriverConn {
   query(sql: string, args: readonly unknown[], options?: StatementOptions): Promise<DriverResult> {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => this.query(sql, args, options));
-    return this.#query(sql, args, options);
+    return this.#statements.query(sql, args, options);
   }
 
   /**
@@ -101,13 +84,13 @@ export class PgConnection implements DriverConn {
   stream(sql: string, args: readonly unknown[], options?: StatementOptions): Promise<DriverRows> {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => this.stream(sql, args, options));
-    return this.#stream(sql, args, options);
+    return this.#statements.stream(sql, args, options);
   }
 
   prepare(sql: string, options?: OperationOptions): Promise<Statement> {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => this.prepare(sql, options));
-    return this.#prepare(sql, options);
+    return this.#statements.prepare(sql, options);
   }
 
   /**
@@ -143,6 +126,14 @@ export class PgConnection implements DriverConn {
     return copyIn(this.#channel, sql, source, options);
   }
 
+  /**
+   * Forgets the statements that it keeps prepared; the server frees them with the next request. For
+   * after a change of the search path, which prepared statements do not follow.
+   */
+  clearStatementCache(): void {
+    this.#statements.clear();
+  }
+
   isValid(): boolean {
     return this.#channel.isUsable;
   }
@@ -161,32 +152,11 @@ export class PgConnection implements DriverConn {
     return this.#channel.close();
   }
 
-  async #prepare(sql: string, options: OperationOptions | undefined): Promise<Statement> {
-    const channel = this.#channel;
-    const name = this.#prefix + String(++this.#statementCount);
-    const call = this.#send("prepare", options, (writer) => {
-      writeParse(writer, name, sql);
-      writeDescribeStatement(writer, name);
-      writer.bytes(SYNC);
-    });
-    try {
-      await call.promise;
-    } catch (error) {
-      // The server may have it all the same, if the call was aborted.
-      channel.forget(name);
-      throw error;
-    }
-    return new Statement(channel, name, call.paramOids, call.fields);
-  }
-
   async #commit(options: OperationOptions | undefined): Promise<void> {
-    const call = this.#send(
-      "simple",
-      options,
-      (writer) => writeQuery(writer, "COMMIT"),
-      unknownOutcome,
-    );
-    call.isCancellable = false;
+    const channel = this.#channel;
+    channel.write(() => writeQuery(channel.writer, "COMMIT"));
+    const call = new CommitCall(channel, options);
+    channel.submit(call);
     const result = await call.promise;
     if (result.command === "ROLLBACK") {
       throw new ForebayError(
@@ -206,65 +176,17 @@ export class PgConnection implements DriverConn {
     }
     if (this.txStatus !== "I") await this.rollback();
   }
+}
 
-  #query(
-    sql: string,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-  ): Promise<DriverResult> {
-    try {
-      if (args.length === 0) {
-        return this.#send("simple", options, (writer) => writeQuery(writer, sql)).promise;
-      }
-      return this.#send("unnamed", options, (writer) => {
-        writeParse(writer, "", sql);
-        writeBind(writer, "", args, undefined, ALL_TEXT);
-        writer.bytes(DESCRIBE_PORTAL);
-        writer.bytes(EXECUTE_SYNC);
-      }).promise;
-    } catch (error) {
-      return Promise.reject(error);
-    }
+/** COMMIT. */
+class CommitCall extends ResultCall {
+  constructor(channel: Channel, options: OperationOptions | undefined) {
+    super(channel, "simple", "object", undefined, options?.signal);
+    this.isCancellable = false;
   }
 
-  #stream(
-    sql: string,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-  ): Promise<DriverRows> {
-    if (args.length === 0 && hasSeveralStatements(sql)) {
-      return openResultSets(this.#channel, sql, options);
-    }
-    const { writer } = this.#channel;
-    return openPortal(this.#channel, options, undefined, () => {
-      writeParse(writer, "", sql);
-      writeBind(writer, "", args, undefined, ALL_TEXT);
-      writer.bytes(DESCRIBE_PORTAL);
-      // So that the columns are known before the first row is, however long that takes.
-      writer.bytes(FLUSH);
-    });
-  }
-
-  /** Writes a request and queues it. Throws, with nothing written, what `write` throws. */
-  #send(
-    kind: "simple" | "unnamed" | "prepare",
-    options: StatementOptions | undefined,
-    write: (writer: Channel["writer"]) => void,
-    mapError?: ErrorMap,
-  ): Call<DriverResult> {
-    const channel = this.#channel;
-    const start = channel.begin();
-    try {
-      write(channel.writer);
-    } catch (error) {
-      channel.writer.truncate(start);
-      throw error;
-    }
-    const rowMode = options?.rowMode ?? "object";
-    const { signal } = options ?? {};
-    const call = new Call(channel, kind, rowMode, undefined, signal, toResult, mapError);
-    channel.submit(call);
-    return call;
+  protected override mapError(error: unknown): unknown {
+    return unknownOutcome(error);
   }
 }
 
@@ -272,7 +194,7 @@ export class PgConnection implements DriverConn {
  * The error of a COMMIT that was sent and not answered. What the server said about it stands as it
  * is, and so does the certainty that it was never sent.
  */
-const unknownOutcome: ErrorMap = (error) => {
+function unknownOutcome(error: unknown): unknown {
   if (isPgError(error) || isBadConn(error)) return error;
   return new ForebayError(
     "operating",
@@ -280,7 +202,7 @@ const unknownOutcome: ErrorMap = (error) => {
     "COMMIT was sent, and no answer came: whether the transaction was committed is not known",
     { retryable: false, cause: error },
   );
-};
+}
 
 function beginSql(tx: TxOptions): string {
   const words = ["BEGIN"];

@@ -53,9 +53,12 @@ class CopyIn extends Call<CopyResult> {
   #started: () => void = () => {};
 
   constructor(channel: Channel, signal: AbortSignal | undefined) {
-    const finish = (call: Call<CopyResult>) => ({ rowsAffected: call.rowsAffected });
-    super(channel, "copy-in", "object", undefined, signal, finish);
+    super(channel, "copy-in", "object", undefined, signal);
     this.#channel = channel;
+  }
+
+  protected override finish(): CopyResult {
+    return { rowsAffected: this.rowsAffected };
   }
 
   /** Gives the server what the source has, once it asks for it. Never rejects: the call does. */

@@ -10,7 +10,7 @@ import type { RowShape } from "./row-shape.ts";
  *
  * - `simple`: one Query; each of its statements may give a result, and the last one counts.
  * - `sets`: the same, and each result counts.
- * - `unnamed`: Parse, Bind, Describe, Execute, Sync.
+ * - `unnamed`: Parse, Bind, Execute, Sync, with a Describe among them: the columns are told.
  * - `named`: Bind, Execute, Sync of a prepared statement; its columns are known.
  * - `prepare`: Parse, Describe, Sync.
  * - `portal`: rows in portions; the Sync follows when they end.
@@ -31,6 +31,8 @@ export type RequestKind =
  * or a statement has ended. A copy-in: the server waits for data.
  */
 export type RequestStep = "described" | "suspended" | "ended" | "copying";
+
+const NO_FIELDS: readonly FieldDescription[] = [];
 
 /** A request. One class for all kinds, so that the fields of all lie alike. */
 export abstract class Request {
@@ -57,9 +59,9 @@ export abstract class Request {
   complete = false;
   /** Whether the server may be asked to stop in the middle. */
   isCancellable = true;
-  /** `prepare` only: what Describe gave. */
-  paramOids: readonly number[] = [];
-  fields: readonly FieldDescription[] = [];
+  /** What Describe of a statement gave. */
+  paramOids: readonly number[] | undefined = undefined;
+  fields: readonly FieldDescription[] = NO_FIELDS;
 
   constructor(kind: RequestKind, rowMode: RowMode, shape: RowShape | undefined) {
     this.kind = kind;

@@ -207,6 +207,7 @@ export class Session implements MessageHandler {
         request.onStep("described");
         return;
       case "unnamed":
+        request.fields = fields;
         request.shape = new RowShape(fields, this.#types);
         return;
       case "portal":

@@ -51,6 +51,31 @@ export function hasSeveralStatements(sql: string): boolean {
   return false;
 }
 
+/** What a statement begins with that can be prepared, and be of use so. */
+const PREPARABLE: ReadonlySet<string> = new Set([
+  "select",
+  "insert",
+  "update",
+  "delete",
+  "merge",
+  "with",
+  "values",
+  "table",
+]);
+
+/** Whether it is worth while to keep the statement prepared: a query, or a change of rows. */
+export function isPreparable(sql: string): boolean {
+  for (let at = 0; at < sql.length; ) {
+    const end = pieceEnd(sql, at);
+    const char = sql[at] as string;
+    const isComment = end > at && (char === "-" || char === "/");
+    if (end > at && !isComment) return PREPARABLE.has(sql.slice(at, end).toLowerCase());
+    if (end === at && !/[\s(]/.test(char)) return false;
+    at = Math.max(end, at + 1);
+  }
+  return false;
+}
+
 function match(pattern: RegExp, sql: string, at: number): number {
   pattern.lastIndex = at;
   return pattern.test(sql) ? pattern.lastIndex : at;

@@ -4,74 +4,100 @@
 
 import { UsageError } from "../../base/errors.ts";
 import type {
-  Column,
   DriverResult,
   DriverRows,
   DriverStmt,
   StatementOptions,
 } from "../../driver/driver.ts";
-import { Call } from "./call.ts";
+import { ResultCall } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { classify } from "./errors.ts";
 import { openPortal } from "./portal.ts";
 import type { FieldDescription } from "./proto/backend.ts";
 import { EXECUTE_SYNC, resultFormatBytes, writeBind } from "./proto/frontend.ts";
 import { RowShape } from "./row-shape.ts";
-import { hasBinary } from "./types/index.ts";
+import type { KeptText } from "./statement-cache.ts";
+import { hasBinary, type TypePolicy } from "./types/index.ts";
 
-const NO_COLUMNS: readonly Column[] = [];
-
-/** Turns a finished call into what its caller gets. */
-export function toResult(call: Call<DriverResult>): DriverResult {
-  return {
-    columns: call.shape === undefined ? NO_COLUMNS : call.shape.columns,
-    rows: call.rows,
-    rowsAffected: call.rowsAffected,
-    command: call.command,
-  };
-}
-
-/** A prepared statement. Made by `PgConnection.prepare`. */
-export class Statement implements DriverStmt {
-  readonly #channel: Channel;
-  readonly #name: string;
-  readonly #paramOids: readonly number[];
-  readonly #shape: RowShape | undefined;
-  readonly #formats: Uint8Array;
-  #isClosed = false;
-  #isValid = true;
+/** What Describe says about a statement, and what follows from it. */
+export class Description {
+  readonly paramOids: readonly number[];
+  /** How rows are read in the formats that are asked for; `undefined` where there are none. */
+  readonly shape: RowShape | undefined;
+  /** The end of a Bind: see `resultFormatBytes`. */
+  readonly formats: Uint8Array;
 
   /** `fields` are empty for a statement that gives no rows. */
   constructor(
-    channel: Channel,
-    name: string,
     paramOids: readonly number[],
     fields: readonly FieldDescription[],
+    policy: TypePolicy,
   ) {
+    this.paramOids = paramOids;
+    const formats = fields.map(({ typeOid }): 0 | 1 => (hasBinary(typeOid) ? 1 : 0));
+    this.formats = resultFormatBytes(formats);
+    const inFormats = fields.map((field, i) => ({ ...field, format: formats[i] ?? 0 }));
+    this.shape = fields.length === 0 ? undefined : new RowShape(inFormats, policy);
+  }
+
+  /** Throws `ARGUMENT_INVALID` unless there are as many arguments as parameters. */
+  checkCount(args: readonly unknown[]): void {
+    if (args.length === this.paramOids.length) return;
+    throw new UsageError(
+      "ARGUMENT_INVALID",
+      `the statement has ${this.paramOids.length} parameters, and ${args.length} were given`,
+    );
+  }
+}
+
+/** One run of a named statement. */
+class NamedCall extends ResultCall {
+  readonly #statement: Statement;
+  readonly #again: (() => Promise<DriverResult> | undefined) | undefined;
+
+  constructor(
+    channel: Channel,
+    statement: Statement,
+    options: StatementOptions | undefined,
+    again: (() => Promise<DriverResult> | undefined) | undefined,
+  ) {
+    const rowMode = options?.rowMode ?? "object";
+    super(channel, "named", rowMode, statement.description.shape, options?.signal);
+    this.#statement = statement;
+    this.#again = again;
+  }
+
+  protected override recover(): Promise<DriverResult> | undefined {
+    this.#statement.note(this.error);
+    return this.#statement.isValid() ? undefined : this.#again?.();
+  }
+}
+
+/** A prepared statement. Made by `PgConnection.prepare`. */
+export class Statement implements DriverStmt, KeptText {
+  /** On the server. */
+  readonly name: string;
+  readonly description: Description;
+  readonly #channel: Channel;
+  #isClosed = false;
+  #isValid = true;
+
+  constructor(channel: Channel, name: string, description: Description) {
     this.#channel = channel;
-    this.#name = name;
-    this.#paramOids = paramOids;
-    const formats = fields.map((field) => (hasBinary(field.typeOid) ? 1 : 0));
-    this.#formats = resultFormatBytes(formats);
-    this.#shape =
-      fields.length === 0
-        ? undefined
-        : new RowShape(
-            fields.map((field, i) => ({ ...field, format: formats[i] ?? 0 })),
-            channel.config.types,
-          );
+    this.name = name;
+    this.description = description;
   }
 
   query(args: readonly unknown[], options?: StatementOptions): Promise<DriverResult> {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => this.query(args, options));
-    return this.#query(args, options);
+    return this.run(args, options);
   }
 
   stream(args: readonly unknown[], options?: StatementOptions): Promise<DriverRows> {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => this.stream(args, options));
-    return this.#stream(args, options);
+    return this.openRows(args, options);
   }
 
   /** False after the server did not know the statement, or its columns had changed. */
@@ -80,12 +106,20 @@ export class Statement implements DriverStmt {
   }
 
   close(): Promise<void> {
-    if (!this.#isClosed) this.#channel.forget(this.#name);
+    if (!this.#isClosed) this.#channel.forget(this.name);
     this.#isClosed = true;
     return Promise.resolve();
   }
 
-  #query(args: readonly unknown[], options: StatementOptions | undefined): Promise<DriverResult> {
+  /**
+   * Runs it; the gate has been passed. `again` is called, for the result, when the server does not
+   * know the statement any more.
+   */
+  run(
+    args: readonly unknown[],
+    options: StatementOptions | undefined,
+    again?: () => Promise<DriverResult> | undefined,
+  ): Promise<DriverResult> {
     const channel = this.#channel;
     const start = channel.begin();
     try {
@@ -95,34 +129,29 @@ export class Statement implements DriverStmt {
       return Promise.reject(error);
     }
     channel.writer.bytes(EXECUTE_SYNC);
-    const rowMode = options?.rowMode ?? "object";
-    const { signal } = options ?? {};
-    const call = new Call(channel, "named", rowMode, this.#shape, signal, toResult, this.#note);
+    const call = new NamedCall(channel, this, options, again);
     channel.submit(call);
     return call.promise;
   }
 
-  #stream(args: readonly unknown[], options: StatementOptions | undefined): Promise<DriverRows> {
+  /** Runs it for rows that are read as they come; the gate has been passed. */
+  openRows(args: readonly unknown[], options: StatementOptions | undefined): Promise<DriverRows> {
     const bind = (): void => this.#bind(args);
-    return openPortal(this.#channel, options, this.#shape ?? "none", bind, this.#note);
+    const shape = this.description.shape ?? "none";
+    return openPortal(this.#channel, options, shape, bind, (error) => this.note(error));
   }
 
-  /** Looks at an error, and leaves it as it is. */
-  readonly #note = (error: unknown): unknown => {
+  /** Looks at the error of a run. */
+  note(error: unknown): void {
     if (classify(error) === "statement-invalid") this.#isValid = false;
-    return error;
-  };
+  }
 
   #bind(args: readonly unknown[]): void {
     if (this.#isClosed) {
       throw new UsageError("ARGUMENT_INVALID", "the prepared statement has been closed");
     }
-    if (args.length !== this.#paramOids.length) {
-      throw new UsageError(
-        "ARGUMENT_INVALID",
-        `the statement has ${this.#paramOids.length} parameters, and ${args.length} were given`,
-      );
-    }
-    writeBind(this.#channel.writer, this.#name, args, this.#paramOids, this.#formats);
+    const { paramOids, formats } = this.description;
+    if (args.length !== paramOids.length) this.description.checkCount(args);
+    writeBind(this.#channel.writer, this.name, args, paramOids, formats);
   }
 }

@@ -10,6 +10,8 @@ const PROTOCOL_3_0 = 0x0003_0000;
 const SSL_REQUEST_CODE = 80_877_103;
 const CANCEL_REQUEST_CODE = 80_877_102;
 
+const NO_OIDS: readonly number[] = [];
+
 /** The most parameters that a statement can have: their number travels in 16 bits. */
 export const PARAMS_MAX = 65_535;
 
@@ -90,14 +92,20 @@ export function writeQuery(writer: Writer, sql: string): void {
 }
 
 /**
- * Parse, with the types of all parameters left to the server. An empty `name` is the unnamed
- * statement.
+ * Parse, with the types of all parameters left to the server unless they are given. An empty `name`
+ * is the unnamed statement.
  */
-export function writeParse(writer: Writer, name: string, sql: string): void {
+export function writeParse(
+  writer: Writer,
+  name: string,
+  sql: string,
+  paramOids: readonly number[] = NO_OIDS,
+): void {
   const start = open(writer, 0x50);
   writer.cstring(name);
   writer.cstring(sql);
-  writer.int16(0);
+  writer.int16(paramOids.length);
+  for (const oid of paramOids) writer.int32(oid);
   close(writer, start);
 }
 

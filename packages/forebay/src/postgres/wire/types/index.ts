@@ -11,6 +11,7 @@ import { type TypeEntry, typeEntry } from "./table.ts";
 export type { Decode, TypePolicy } from "./codec.ts";
 export { modifiersOf } from "./modifiers.ts";
 export { json, type JsonParam } from "./json.ts";
+export { looseElementText } from "./loose.ts";
 
 const LOOSE: TypeEntry = { name: LOOSE_TYPE, codec: looseCodec(LOOSE_TYPE) };
 
