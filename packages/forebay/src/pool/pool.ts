@@ -45,10 +45,26 @@ export interface CloseOptions {
 }
 
 let coreOfPool: <C extends PooledConn>(pool: Pool<C>) => PoolCore<C, PoolLease<C>>;
+let nowOfPool: <C extends PooledConn>(pool: Pool<C>) => MonotonicMs;
 
 /** The core of a pool, for tests that look at every state. Not exported from the package. */
 export function coreOf<C extends PooledConn>(pool: Pool<C>): PoolCore<C, PoolLease<C>> {
   return coreOfPool(pool);
+}
+
+/**
+ * How many wait for a connection of the pool, in all its queues. For those who hold connections for
+ * many callers, and give way to others. Not exported from the package.
+ */
+export function waiterCount<C extends PooledConn>(pool: Pool<C>): number {
+  return coreOfPool(pool).lanes.size;
+}
+
+/** Whether a connection in use will be closed when it comes back. Not exported from the package. */
+export function isDueBack<C extends PooledConn>(pool: Pool<C>, lease: Lease<C>): boolean {
+  const slot = slotOf(lease as PoolLease<C>);
+  const nowMs = nowOfPool(pool);
+  return slot.kind !== "leased" || coreOfPool(pool).reasonToRetire(slot, nowMs) !== undefined;
 }
 
 /**
@@ -78,6 +94,7 @@ export function coreOf<C extends PooledConn>(pool: Pool<C>): PoolCore<C, PoolLea
 export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, AsyncDisposable {
   static {
     coreOfPool = (pool) => pool.#core;
+    nowOfPool = (pool) => pool.#time.nowMs();
   }
 
   readonly #shell: PoolShell<C>;

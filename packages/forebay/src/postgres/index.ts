@@ -1,8 +1,10 @@
 // forebay/postgres: connections to PostgreSQL.
 
 export { copyFrom } from "./copy.ts";
+export { openPostgres, type PostgresDB, type PostgresDBOptions } from "./db.ts";
 export { postgresDriver } from "./driver.ts";
 export { namedArgs } from "./named-args.ts";
+export type { PipeliningOptions } from "./pipelines.ts";
 export type { CopyResult, CopySource } from "./wire/copy-in.ts";
 export type { Notification, TxStatus } from "./wire/proto/backend.ts";
 export type {

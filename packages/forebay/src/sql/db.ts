@@ -45,6 +45,14 @@ export function openDB<C extends DriverConn>(
   connector: Connector<C>,
   options: DBOptions<NoInfer<C>> = {},
 ): DB<C> {
+  return new DB(connector, partsOf<C>(connector, options));
+}
+
+/** What a `DB` is made of. Throws `OPTION_INVALID`. */
+export function partsOf<C extends DriverConn>(
+  connector: Connector<C>,
+  options: DBOptions<NoInfer<C>>,
+): PoolParts<C> {
   const { maxStmtsPerConn, ...poolOptions } = options;
   const prepared = new Prepared(checkMaxStmts(maxStmtsPerConn));
   const timing = {
@@ -52,7 +60,7 @@ export function openDB<C extends DriverConn>(
     random: options.random ?? systemRandom,
     rollbackTimeoutMs: options.resetTimeoutMs ?? ROLLBACK_TIMEOUT_MS,
   };
-  return new DB(connector, { pool: new Pool<C>(connector, poolOptions), prepared, timing });
+  return { pool: new Pool<C>(connector, poolOptions), prepared, timing };
 }
 
 const ROLLBACK_TIMEOUT_MS = 5000;

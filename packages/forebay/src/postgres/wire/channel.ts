@@ -36,6 +36,15 @@ export class Channel implements SessionHost, CallHost {
   readonly writer: Writer = new Writer();
   /** Called once when the connection is lost and `close` was not called. */
   onLost: (reason: unknown) => void = () => {};
+  /**
+   * Several callers share the connection, and know nothing of each other: who gives a request up
+   * must not have the server stopped at another's, nor have the others wait for it.
+   */
+  isShared = false;
+  /**
+   * Called when everything that came in at once has been handled, and when the connection is lost.
+   */
+  onProgress: (() => void) | undefined;
   /** Is given what other sessions notify. */
   onNotification: ((notification: Notification) => void) | undefined;
   readonly #transport: Transport;
@@ -182,16 +191,19 @@ export class Channel implements SessionHost, CallHost {
   }
 
   abandon(request: Request): void {
+    const isAlone = this.session.isAlone(request);
+    if (this.isShared && !isAlone) return;
+    request.isWaitedFor = true;
     this.#unsettled.hold();
-    if (!this.#mayCancel(request) || !this.session.isAlone(request)) return;
+    if (!this.#mayCancel(request) || !isAlone) return;
     this.#unsettled.hold();
     // A connection that is closing is not used again, so that there is nothing to hit by mistake.
     const isWanted = () => this.session.head === request || this.#isClosing;
     this.#cancelDone = this.#sendCancel(isWanted);
   }
 
-  settled(_request: Request): void {
-    this.#unsettled.release();
+  settled(request: Request): void {
+    if (request.isWaitedFor) this.#unsettled.release();
   }
 
   notice(notice: PgNotice): void {
@@ -231,6 +243,7 @@ export class Channel implements SessionHost, CallHost {
     if (this.#isClosing) return;
     this.#cancelling.abort();
     this.onLost(reason);
+    this.onProgress?.();
   }
 
   /**
@@ -279,6 +292,7 @@ export class Channel implements SessionHost, CallHost {
     }
     if (this.session.head === undefined) this.#checkIdle();
     else this.session.head.onChunk();
+    this.onProgress?.();
   };
 
   async #sendCancel(isWanted: () => boolean): Promise<void> {

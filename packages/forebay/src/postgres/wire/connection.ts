@@ -32,8 +32,19 @@ const LEVELS: Readonly<Record<IsolationLevel, string>> = {
 
 const CAPABILITIES: readonly Capability[] = ["cancel", "loss"];
 
+let channelOfConnection: (conn: PgConnection) => Channel;
+
+/** The channel of a connection, for those who share it out. Not exported from the package. */
+export function channelOf(conn: PgConnection): Channel {
+  return channelOfConnection(conn);
+}
+
 /** A connection to PostgreSQL. Made by `PostgresConnector.connect`. */
 export class PgConnection implements DriverConn {
+  static {
+    channelOfConnection = (conn) => conn.#channel;
+  }
+
   readonly capabilities: readonly Capability[] = CAPABILITIES;
   readonly #channel: Channel;
   readonly #statements: Statements;

@@ -55,6 +55,10 @@ export abstract class Request {
   failed = false;
   /** Nobody wants the rows any more: they are passed over. */
   discarded = false;
+  /** Its text, where it is known to whoever made it. For finding out what takes long. */
+  sql: string | undefined = undefined;
+  /** It was given up, and nothing new may be sent before the server is done with it. */
+  isWaitedFor = false;
   /** A statement is complete: whatever comes next is another statement's. */
   complete = false;
   /** Whether the server may be asked to stop in the middle. */

@@ -45,6 +45,7 @@ export class Session implements MessageHandler {
   #head: Request | undefined;
   #tail: Request | undefined;
   #order = 0;
+  #settled = 0;
 
   constructor(facts: SessionFacts, types: TypePolicy, host: SessionHost) {
     this.parameters = facts.parameters;
@@ -60,6 +61,11 @@ export class Session implements MessageHandler {
   /** The number of the last request that was queued. */
   get order(): number {
     return this.#order;
+  }
+
+  /** How many requests are under way. */
+  get pending(): number {
+    return this.#order - this.#settled;
   }
 
   /** Whether this is the only request under way. */
@@ -81,6 +87,7 @@ export class Session implements MessageHandler {
     for (let at = this.#head; at !== undefined; at = at.behind) all.push(at);
     this.#head = undefined;
     this.#tail = undefined;
+    this.#settled = this.#order;
     return all;
   }
 
@@ -140,6 +147,7 @@ export class Session implements MessageHandler {
 
   #onReady(request: Request, status: TxStatus): void {
     this.txStatus = status;
+    this.#settled += 1;
     this.#head = request.behind;
     if (this.#head === undefined) this.#tail = undefined;
     request.behind = undefined;

@@ -63,6 +63,7 @@ class NamedCall extends ResultCall {
   ) {
     const rowMode = options?.rowMode ?? "object";
     super(channel, "named", rowMode, statement.description.shape, options?.signal);
+    this.sql = statement.sql;
     this.#statement = statement;
     this.#again = again;
   }
@@ -77,14 +78,16 @@ class NamedCall extends ResultCall {
 export class Statement implements DriverStmt, KeptText {
   /** On the server. */
   readonly name: string;
+  readonly sql: string;
   readonly description: Description;
   readonly #channel: Channel;
   #isClosed = false;
   #isValid = true;
 
-  constructor(channel: Channel, name: string, description: Description) {
+  constructor(channel: Channel, name: string, sql: string, description: Description) {
     this.#channel = channel;
     this.name = name;
+    this.sql = sql;
     this.description = description;
   }
 

@@ -38,10 +38,12 @@ class FirstRun extends ResultCall {
 
   constructor(
     channel: Channel,
+    sql: string,
     options: StatementOptions | undefined,
     onEnd: (call: FirstRun) => void,
   ) {
     super(channel, "unnamed", options?.rowMode ?? "object", undefined, options?.signal);
+    this.sql = sql;
     this.#onEnd = onEnd;
   }
 
@@ -137,7 +139,7 @@ export class Statements {
     const name = this.#newName();
     const call = this.#describe(name, sql, options);
     try {
-      return new Statement(channel, name, await call.promise);
+      return new Statement(channel, name, sql, await call.promise);
     } catch (error) {
       // The server may have it all the same, if the call was aborted.
       channel.forget(name);
@@ -185,7 +187,7 @@ export class Statements {
       // It was refused before it was described; but the Parse may have succeeded.
       else if (name !== "") channel.forget(name);
     };
-    const call = new FirstRun(channel, options, onEnd);
+    const call = new FirstRun(channel, sql, options, onEnd);
     channel.submit(call);
     this.#first.add(sql);
     return call.promise;
@@ -202,7 +204,7 @@ export class Statements {
     const text =
       name === ""
         ? new DescribedText(channel, sql, description)
-        : new Statement(channel, name, description);
+        : new Statement(channel, name, sql, description);
     void this.#cache.add(sql, text)?.close();
   }
 

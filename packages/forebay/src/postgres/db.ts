@@ -1,0 +1,93 @@
+// openPostgres: a DB on PostgreSQL, with what only PostgreSQL can do.
+
+import { systemClock } from "../base/clock.ts";
+import type { OperationOptions, StatementOptions } from "../driver/driver.ts";
+import { DB, type DBOptions, partsOf } from "../sql/db.ts";
+import { NoRowsError } from "../sql/errors.ts";
+import type { PoolParts } from "../sql/pool-calls.ts";
+import { NO_ARGS } from "../sql/runner.ts";
+import type { ExecResult, Result, Row } from "../sql/types.ts";
+import { Pipelines, type PipeliningOptions } from "./pipelines.ts";
+import type { PostgresOptions } from "./wire/config.ts";
+import type { PgConnection } from "./wire/connection.ts";
+import { postgres, type PostgresConnector } from "./wire/connector.ts";
+
+/** The options of `openPostgres`: those of the `DB` and its pool, and these. */
+export type PostgresDBOptions = DBOptions<PgConnection> & {
+  /** How to connect, before what the connection string says. */
+  readonly connection?: PostgresOptions | undefined;
+  /**
+   * Lets `query`, `queryRow` and `exec` of many callers share connections; see `PipeliningOptions`.
+   * `true` for its defaults. @defaultValue off: each call has a connection of its own
+   */
+  readonly pipelining?: PipeliningOptions | boolean | undefined;
+};
+
+/**
+ * Opens a PostgreSQL database. Connects to nothing yet, unless minIdleConns asks for it. `target`
+ * is what `postgres` takes. Throws `OPTION_INVALID`.
+ *
+ * @example
+ * ```ts
+ * import { openPostgres } from "forebay/postgres";
+ *
+ * const url = process.env["DATABASE_URL"] ?? "";
+ * const db = openPostgres(url, { maxOpenConns: 4, pipelining: true });
+ * const row = await db.queryRow<{ n: number }>("SELECT $1::int + 1 AS n", [1]);
+ * console.log(row.n);
+ * await db.close();
+ * ```
+ */
+export function openPostgres(
+  target: string | PostgresOptions = "",
+  options: PostgresDBOptions = {},
+): PostgresDB {
+  const { connection, pipelining, ...dbOptions } = options;
+  const connector = postgres(target, connection);
+  const parts = partsOf<PgConnection>(connector, dbOptions);
+  if (pipelining === undefined || pipelining === false) return new PostgresDB(connector, parts);
+  const clock = options.clock ?? systemClock;
+  const choices = pipelining === true ? {} : pipelining;
+  return new PostgresDB(connector, parts, new Pipelines(parts.pool, clock, choices));
+}
+
+/** A PostgreSQL database. Made by `openPostgres`. Every method may be called concurrently. */
+export class PostgresDB extends DB<PgConnection> {
+  readonly #pipelines: Pipelines | undefined;
+
+  /** For `openPostgres`. */
+  constructor(connector: PostgresConnector, parts: PoolParts<PgConnection>, pipelines?: Pipelines) {
+    super(connector, parts);
+    this.#pipelines = pipelines;
+  }
+
+  override query<T = Row>(
+    sql: string,
+    args: readonly unknown[] = NO_ARGS,
+    options?: StatementOptions,
+  ): Promise<Result<T>> {
+    if (this.#pipelines?.takes(sql) !== true) return super.query<T>(sql, args, options);
+    return this.#pipelines.run(sql, args, options) as Promise<Result<T>>;
+  }
+
+  override async queryRow<T = Row>(
+    sql: string,
+    args: readonly unknown[] = NO_ARGS,
+    options?: StatementOptions,
+  ): Promise<T> {
+    if (this.#pipelines?.takes(sql) !== true) return super.queryRow<T>(sql, args, options);
+    const { rows } = await this.#pipelines.run(sql, args, options);
+    if (rows.length === 0) throw new NoRowsError();
+    return rows[0] as T;
+  }
+
+  override async exec(
+    sql: string,
+    args: readonly unknown[] = NO_ARGS,
+    options?: OperationOptions,
+  ): Promise<ExecResult> {
+    if (this.#pipelines?.takes(sql) !== true) return super.exec(sql, args, options);
+    const { rowsAffected, command } = await this.#pipelines.run(sql, args, options);
+    return { rowsAffected, command };
+  }
+}

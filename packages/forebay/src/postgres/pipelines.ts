@@ -1,0 +1,318 @@
+// Many callers on few connections: their statements are sent one behind the other, and none waits
+// for another's answer. Only for statements that stand alone; what needs a session of its own goes
+// to the pool as ever. ARCHITECTURE.md has the states and the invariants.
+
+import { addAbortListener, removeAbortListener } from "../base/abort.ts";
+import type { Clock, Timer } from "../base/clock.ts";
+import { UsageError } from "../base/errors.ts";
+import { Queue } from "../base/queue.ts";
+import type { DriverResult, StatementOptions } from "../driver/driver.ts";
+import { isBadConn } from "../driver/errors.ts";
+import type { Lease } from "../pool/lease.ts";
+import { coreOf, isDueBack, type Pool, waiterCount } from "../pool/pool.ts";
+import { fitArgs } from "../sql/args.ts";
+import type { Channel } from "./wire/channel.ts";
+import { channelOf, type PgConnection } from "./wire/connection.ts";
+import type { Request } from "./wire/request.ts";
+import { hasSeveralStatements, isPreparable } from "./wire/sql-text.ts";
+
+/** How statements of many callers share connections. */
+export interface PipeliningOptions {
+  /**
+   * How many statements may be under way on one connection; one more waits. A whole number from 1.
+   * @defaultValue 64
+   */
+  readonly depth?: number | undefined;
+  /**
+   * How many of the pool's connections may be shared at once. They are the pool's: who waits for
+   * one of his own gets it as soon as the statements on it are answered. A whole number from 1.
+   * @defaultValue maxOpenConns
+   */
+  readonly maxConns?: number | undefined;
+  /**
+   * A statement that takes longer than this keeps those behind it waiting: from then on its text
+   * gets a connection of its own. In milliseconds, above 0. @defaultValue 50
+   */
+  readonly slowMs?: number | undefined;
+}
+
+const DEPTH = 64;
+const SLOW_MS = 50;
+/** How often it is looked how long the first of each pipeline has been under way. */
+const LOOK_MS = 10;
+/** So many texts are remembered; then all are forgotten, and learnt again. */
+const TEXTS_MAX = 4096;
+/** A call of which nothing was sent is made again so often, as on any other connection. */
+const RETRIES = 2;
+
+/** One connection that several callers share. */
+interface Pipeline {
+  readonly lease: Lease<PgConnection>;
+  readonly conn: PgConnection;
+  readonly channel: Channel;
+  /** It takes no more statements, and is given back when those on it are answered. */
+  isDraining: boolean;
+  /** The first of those under way at the last look, and how often it has been that. */
+  head: Request | undefined;
+  headLooks: number;
+}
+
+/** A call that waits for room. */
+interface WaitingCall {
+  readonly sendOn: (pipeline: Pipeline) => void;
+  readonly reject: (error: unknown) => void;
+  readonly deadlineAtMs: number;
+  isSettled: boolean;
+}
+
+/** The shared connections of one `PostgresDB`. */
+export class Pipelines {
+  readonly #pool: Pool<PgConnection>;
+  readonly #clock: Clock;
+  readonly #depth: number;
+  readonly #maxConns: () => number;
+  readonly #slowLooks: number;
+  readonly #open: Pipeline[] = [];
+  readonly #waiting: Queue<WaitingCall> = new Queue();
+  /** Whether a text may be sent with others; absent where that has not been asked. */
+  #texts = new Map<string, boolean>();
+  /** Acquires under way. */
+  #opening = 0;
+  #sweepIsDue = false;
+  #timer: Timer | undefined;
+
+  /** Throws `OPTION_INVALID`. */
+  constructor(pool: Pool<PgConnection>, clock: Clock, options: PipeliningOptions) {
+    this.#pool = pool;
+    this.#clock = clock;
+    this.#depth = checkCount("depth", options.depth ?? DEPTH);
+    const { maxConns } = options;
+    if (maxConns !== undefined) checkCount("maxConns", maxConns);
+    this.#maxConns = () => Math.min(maxConns ?? Infinity, coreOf(pool).limits.maxOpenConns);
+    const slowMs = options.slowMs ?? SLOW_MS;
+    if (!(slowMs > 0)) throw invalid("slowMs must be above 0; Infinity turns it off");
+    this.#slowLooks = Math.ceil(slowMs / LOOK_MS);
+  }
+
+  /**
+   * Whether a text is for this: a query or a change of rows that stands alone, and is not known to
+   * be slow.
+   */
+  takes(sql: string): boolean {
+    const known = this.#texts.get(sql);
+    if (known !== undefined) return known;
+    const isTaken = isPreparable(sql) && !hasSeveralStatements(sql);
+    this.#note(sql, isTaken);
+    return isTaken;
+  }
+
+  /**
+   * Runs a statement on a connection that others use too; rejects as `DB.query` does. An aborted
+   * one that is under way is passed over, and runs to its end unless it is alone.
+   */
+  run(
+    sql: string,
+    args: readonly unknown[],
+    options: StatementOptions | undefined,
+    retries: number = RETRIES,
+  ): Promise<DriverResult> {
+    const signal = options?.signal;
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    const pipeline = this.#pick();
+    if (pipeline === undefined) return this.#wait(sql, args, options, retries);
+    return this.#send(pipeline, sql, args, options, retries);
+  }
+
+  #send(
+    pipeline: Pipeline,
+    sql: string,
+    args: readonly unknown[],
+    options: StatementOptions | undefined,
+    retries: number,
+  ): Promise<DriverResult> {
+    const { conn } = pipeline;
+    const sent = conn.query(sql, fitArgs(args, conn), options);
+    return sent.catch((error: unknown) => {
+      if (retries === 0 || !isBadConn(error)) throw error;
+      return this.run(sql, args, options, retries - 1);
+    });
+  }
+
+  /** The pipeline for the next statement; `undefined` when none has room. */
+  #pick(): Pipeline | undefined {
+    let best: Pipeline | undefined;
+    let fewest = this.#depth;
+    for (const pipeline of this.#open) {
+      const { pending } = pipeline.channel.session;
+      if (pending >= fewest || !isOpen(pipeline)) continue;
+      best = pipeline;
+      fewest = pending;
+    }
+    if (fewest === 0 || this.#opening > 0) return best;
+    return this.#grow() ?? best;
+  }
+
+  /** One more pipeline, at once where a connection is idle; else it is acquired. */
+  #grow(): Pipeline | undefined {
+    if (this.#open.length >= this.#maxConns()) return undefined;
+    const lease = this.#pool.tryAcquire();
+    if (lease !== undefined) return this.#begin(lease);
+    if (this.#open.length === 0 || waiterCount(this.#pool) === 0) void this.#acquire();
+    return undefined;
+  }
+
+  async #acquire(): Promise<void> {
+    this.#opening += 1;
+    try {
+      this.#begin(await this.#pool.acquire());
+    } catch (error) {
+      // Whoever waits was waiting for this, if there is nothing else.
+      if (this.#open.length === 0) this.#rejectAll(error);
+    } finally {
+      this.#opening -= 1;
+      this.#serve();
+    }
+  }
+
+  #begin(lease: Lease<PgConnection>): Pipeline {
+    const { conn } = lease;
+    const channel = channelOf(conn);
+    const pipeline = { lease, conn, channel, isDraining: false, head: undefined, headLooks: 0 };
+    channel.isShared = true;
+    channel.onProgress = () => this.#onProgress(pipeline);
+    this.#open.push(pipeline);
+    this.#sweepSoon();
+    this.#look();
+    return pipeline;
+  }
+
+  /** Gives a pipeline back on which nothing is under way. */
+  #end(pipeline: Pipeline): void {
+    const { channel } = pipeline;
+    channel.isShared = false;
+    channel.onProgress = undefined;
+    this.#open.splice(this.#open.indexOf(pipeline), 1);
+    pipeline.lease.release();
+  }
+
+  /** Something has been answered, or the connection is lost. */
+  #onProgress(pipeline: Pipeline): void {
+    this.#giveWay();
+    if (pipeline.channel.session.pending === 0) this.#sweepSoon();
+    if (this.#waiting.size > 0) this.#serve();
+  }
+
+  /** Where somebody waits for a connection of his own, one pipeline is on its way to him. */
+  #giveWay(): void {
+    if (waiterCount(this.#pool) <= this.#opening) return;
+    if (this.#open.some(({ isDraining }) => isDraining)) return;
+    const [first] = this.#open;
+    if (first !== undefined) first.isDraining = true;
+  }
+
+  /** At the end of this turn, when all who got an answer have had their say. */
+  #sweepSoon(): void {
+    if (this.#sweepIsDue) return;
+    this.#sweepIsDue = true;
+    this.#clock.afterIo(() => {
+      this.#sweepIsDue = false;
+      const isOver = ({ channel }: Pipeline) => channel.session.pending === 0;
+      for (const pipeline of this.#open.filter(isOver)) this.#end(pipeline);
+    });
+  }
+
+  // ---- Waiting ----
+
+  #wait(
+    sql: string,
+    args: readonly unknown[],
+    options: StatementOptions | undefined,
+    retries: number,
+  ): Promise<DriverResult> {
+    const signal = options?.signal;
+    return new Promise<DriverResult>((resolve, reject) => {
+      const settle = (): void => {
+        call.isSettled = true;
+        if (signal !== undefined) removeAbortListener(signal, onAbort);
+      };
+      const onAbort = (): void => {
+        settle();
+        reject(signal?.reason);
+      };
+      const call: WaitingCall = {
+        sendOn: (pipeline) => {
+          settle();
+          resolve(this.#send(pipeline, sql, args, options, retries));
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+        deadlineAtMs: this.#pool.acquireDeadlineAtMs(),
+        isSettled: false,
+      };
+      if (signal !== undefined) addAbortListener(signal, onAbort);
+      this.#waiting.push(call);
+      this.#look();
+    });
+  }
+
+  /** Sends what waits, as far as there is room. */
+  #serve(): void {
+    while (this.#waiting.size > 0) {
+      const pipeline = this.#pick();
+      if (pipeline === undefined) return;
+      const call = this.#waiting.shift();
+      if (call?.isSettled === false) call.sendOn(pipeline);
+    }
+  }
+
+  #rejectAll(error: unknown): void {
+    for (let call = this.#waiting.shift(); call !== undefined; call = this.#waiting.shift()) {
+      if (!call.isSettled) call.reject(error);
+    }
+  }
+
+  // ---- From time to time ----
+
+  #look(): void {
+    if (this.#timer !== undefined) return;
+    if (this.#open.length === 0 && this.#waiting.size === 0) return;
+    this.#timer = this.#clock.setTimer(LOOK_MS, () => {
+      this.#timer = undefined;
+      for (const pipeline of this.#open) this.#lookAt(pipeline);
+      this.#giveWay();
+      this.#serve();
+      this.#look();
+    });
+  }
+
+  #lookAt(pipeline: Pipeline): void {
+    const { head } = pipeline.channel.session;
+    pipeline.headLooks = head !== undefined && head === pipeline.head ? pipeline.headLooks + 1 : 0;
+    pipeline.head = head;
+    if (pipeline.headLooks >= this.#slowLooks && head?.sql !== undefined) {
+      this.#note(head.sql, false);
+    }
+    if (isDueBack(this.#pool, pipeline.lease)) pipeline.isDraining = true;
+  }
+
+  #note(sql: string, isTaken: boolean): void {
+    if (this.#texts.size >= TEXTS_MAX) this.#texts = new Map();
+    this.#texts.set(sql, isTaken);
+  }
+}
+
+/** Whether it takes one more. One whose first statement has not moved for a while does not. */
+function isOpen({ isDraining, headLooks, channel }: Pipeline): boolean {
+  return !isDraining && headLooks < 2 && channel.isUsable && channel.unsettled === undefined;
+}
+
+function checkCount(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw invalid(`${name} must be a whole number from 1`);
+}
+
+function invalid(reason: string): UsageError {
+  return new UsageError("OPTION_INVALID", `pipelining: ${reason}`);
+}
