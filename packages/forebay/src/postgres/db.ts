@@ -3,7 +3,6 @@
 import { systemClock } from "../base/clock.ts";
 import type { OperationOptions, StatementOptions } from "../driver/driver.ts";
 import { DB, type DBOptions, partsOf } from "../sql/db.ts";
-import { NoRowsError } from "../sql/errors.ts";
 import type { PoolParts } from "../sql/pool-calls.ts";
 import { NO_ARGS } from "../sql/runner.ts";
 import type { ExecResult, Result, Row } from "../sql/types.ts";
@@ -70,24 +69,21 @@ export class PostgresDB extends DB<PgConnection> {
     return this.#pipelines.run(sql, args, options) as Promise<Result<T>>;
   }
 
-  override async queryRow<T = Row>(
+  override queryRow<T = Row>(
     sql: string,
     args: readonly unknown[] = NO_ARGS,
     options?: StatementOptions,
   ): Promise<T> {
     if (this.#pipelines?.takes(sql) !== true) return super.queryRow<T>(sql, args, options);
-    const { rows } = await this.#pipelines.run(sql, args, options);
-    if (rows.length === 0) throw new NoRowsError();
-    return rows[0] as T;
+    return this.#pipelines.runForRow(sql, args, options) as Promise<T>;
   }
 
-  override async exec(
+  override exec(
     sql: string,
     args: readonly unknown[] = NO_ARGS,
     options?: OperationOptions,
   ): Promise<ExecResult> {
     if (this.#pipelines?.takes(sql) !== true) return super.exec(sql, args, options);
-    const { rowsAffected, command } = await this.#pipelines.run(sql, args, options);
-    return { rowsAffected, command };
+    return this.#pipelines.runForCount(sql, args, options);
   }
 }

@@ -11,9 +11,13 @@ import { isBadConn } from "../driver/errors.ts";
 import type { Lease } from "../pool/lease.ts";
 import { coreOf, isDueBack, type Pool, waiterCount } from "../pool/pool.ts";
 import { fitArgs } from "../sql/args.ts";
+import { NoRowsError } from "../sql/errors.ts";
+import type { ExecResult } from "../sql/types.ts";
 import type { Channel } from "./wire/channel.ts";
-import { channelOf, type PgConnection } from "./wire/connection.ts";
+import { type Ending, type ResultCall, WHOLE_RESULT } from "./wire/call.ts";
+import { channelOf, type PgConnection, statementsOf } from "./wire/connection.ts";
 import type { Request } from "./wire/request.ts";
+import type { Statements } from "./wire/statements.ts";
 import { hasSeveralStatements, isPreparable } from "./wire/sql-text.ts";
 
 /** How statements of many callers share connections. */
@@ -50,6 +54,7 @@ interface Pipeline {
   readonly lease: Lease<PgConnection>;
   readonly conn: PgConnection;
   readonly channel: Channel;
+  readonly statements: Statements;
   /** It takes no more statements, and is given back when those on it are answered. */
   isDraining: boolean;
   /** The first of those under way at the last look, and how often it has been that. */
@@ -114,29 +119,63 @@ export class Pipelines {
     sql: string,
     args: readonly unknown[],
     options: StatementOptions | undefined,
-    retries: number = RETRIES,
   ): Promise<DriverResult> {
-    const signal = options?.signal;
-    if (signal?.aborted === true) return Promise.reject(signal.reason);
-    const pipeline = this.#pick();
-    if (pipeline === undefined) return this.#wait(sql, args, options, retries);
-    return this.#send(pipeline, sql, args, options, retries);
+    return this.#run(sql, args, options, this.#whole, 0);
   }
 
-  #send(
-    pipeline: Pipeline,
+  /** As `run`, for the first row. Rejects with `NoRowsError` where there is none. */
+  runForRow(
     sql: string,
     args: readonly unknown[],
     options: StatementOptions | undefined,
-    retries: number,
-  ): Promise<DriverResult> {
-    const { conn } = pipeline;
-    const sent = conn.query(sql, fitArgs(args, conn), options);
-    return sent.catch((error: unknown) => {
-      if (retries === 0 || !isBadConn(error)) throw error;
-      return this.run(sql, args, options, retries - 1);
-    });
+  ): Promise<unknown> {
+    return this.#run(sql, args, options, this.#firstRow, 0);
   }
+
+  /** As `run`, for what was done. */
+  runForCount(
+    sql: string,
+    args: readonly unknown[],
+    options: StatementOptions | undefined,
+  ): Promise<ExecResult> {
+    return this.#run(sql, args, options, this.#count, 0);
+  }
+
+  #run<T>(
+    sql: string,
+    args: readonly unknown[],
+    options: StatementOptions | undefined,
+    ending: Ending<T>,
+    tries: number,
+  ): Promise<T> {
+    const signal = options?.signal;
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    const pipeline = this.#pick();
+    if (pipeline === undefined) return this.#wait(sql, args, options, ending, tries);
+    return send(pipeline, sql, args, options, ending, tries);
+  }
+
+  /** A call of which nothing was sent is made again. */
+  readonly #retry = <T>(call: ResultCall<T>): Promise<T> | undefined => {
+    const { sql, args, options, ending, tries } = call;
+    if (sql === undefined || tries >= RETRIES || !isBadConn(call.error)) return undefined;
+    return this.#run(sql, args, options, ending, tries + 1);
+  };
+
+  readonly #whole: Ending<DriverResult> = { ...WHOLE_RESULT, recover: this.#retry };
+
+  readonly #firstRow: Ending<unknown> = {
+    finish: ({ rows }) => {
+      if (rows.length === 0) throw new NoRowsError();
+      return rows[0];
+    },
+    recover: this.#retry,
+  };
+
+  readonly #count: Ending<ExecResult> = {
+    finish: ({ rowsAffected, command }) => ({ rowsAffected, command }),
+    recover: this.#retry,
+  };
 
   /** The pipeline for the next statement; `undefined` when none has room. */
   #pick(): Pipeline | undefined {
@@ -177,7 +216,15 @@ export class Pipelines {
   #begin(lease: Lease<PgConnection>): Pipeline {
     const { conn } = lease;
     const channel = channelOf(conn);
-    const pipeline = { lease, conn, channel, isDraining: false, head: undefined, headLooks: 0 };
+    const pipeline: Pipeline = {
+      lease,
+      conn,
+      channel,
+      statements: statementsOf(conn),
+      isDraining: false,
+      head: undefined,
+      headLooks: 0,
+    };
     channel.isShared = true;
     channel.onProgress = () => this.#onProgress(pipeline);
     this.#open.push(pipeline);
@@ -223,14 +270,15 @@ export class Pipelines {
 
   // ---- Waiting ----
 
-  #wait(
+  #wait<T>(
     sql: string,
     args: readonly unknown[],
     options: StatementOptions | undefined,
-    retries: number,
-  ): Promise<DriverResult> {
+    ending: Ending<T>,
+    tries: number,
+  ): Promise<T> {
     const signal = options?.signal;
-    return new Promise<DriverResult>((resolve, reject) => {
+    return new Promise<T>((resolve, reject) => {
       const settle = (): void => {
         call.isSettled = true;
         if (signal !== undefined) removeAbortListener(signal, onAbort);
@@ -242,7 +290,7 @@ export class Pipelines {
       const call: WaitingCall = {
         sendOn: (pipeline) => {
           settle();
-          resolve(this.#send(pipeline, sql, args, options, retries));
+          resolve(send(pipeline, sql, args, options, ending, tries));
         },
         reject: (error) => {
           settle();
@@ -301,6 +349,27 @@ export class Pipelines {
     if (this.#texts.size >= TEXTS_MAX) this.#texts = new Map();
     this.#texts.set(sql, isTaken);
   }
+}
+
+/**
+ * Sends a statement. The channel's gate is passed: an open pipeline is usable, has nothing that must
+ * settle first, and never rows that are still being read.
+ */
+function send<T>(
+  { conn, statements }: Pipeline,
+  sql: string,
+  args: readonly unknown[],
+  options: StatementOptions | undefined,
+  ending: Ending<T>,
+  tries: number,
+): Promise<T> {
+  let fitted: readonly unknown[];
+  try {
+    fitted = fitArgs(args, conn);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  return statements.query(sql, fitted, options, ending, tries);
 }
 
 /** Whether it takes one more. One whose first statement has not moved for a while does not. */

@@ -1,7 +1,7 @@
 // A request that someone waits for with a promise.
 
 import { addAbortListener, removeAbortListener } from "../../base/abort.ts";
-import type { Column, DriverResult, RowMode } from "../../driver/driver.ts";
+import type { Column, DriverResult, RowMode, StatementOptions } from "../../driver/driver.ts";
 import { Request, type RequestKind } from "./request.ts";
 import type { RowShape } from "./row-shape.ts";
 
@@ -72,25 +72,71 @@ export abstract class Call<T> extends Request {
     }
     if (this.#signal !== undefined) removeAbortListener(this.#signal, this);
     if (!this.failed) {
-      this.#resolve(this.finish());
+      this.#succeed();
       return;
     }
     const recovery = this.recover();
     if (recovery === undefined) this.#reject(this.mapError(this.error));
     else this.#resolve(recovery);
   }
+
+  #succeed(): void {
+    try {
+      this.#resolve(this.finish());
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
 }
 
 const NO_COLUMNS: readonly Column[] = [];
 
+/** How the run of a statement ends for whoever asked for it. */
+export interface Ending<T> {
+  /** What he gets of a run that has succeeded. Throws where that is an error for him. */
+  finish(call: ResultCall<T>): T;
+  /** Another try in place of a run that has failed; `undefined` where there is none. */
+  recover?(call: ResultCall<T>): Promise<T> | undefined;
+}
+
+/** The whole result. */
+export const WHOLE_RESULT: Ending<DriverResult> = {
+  finish: (call) => ({
+    columns: call.shape === undefined ? NO_COLUMNS : call.shape.columns,
+    rows: call.rows,
+    rowsAffected: call.rowsAffected,
+    command: call.command,
+  }),
+};
+
 /** A call that gathers its rows. */
-export class ResultCall extends Call<DriverResult> {
-  protected override finish(): DriverResult {
-    return {
-      columns: this.shape === undefined ? NO_COLUMNS : this.shape.columns,
-      rows: this.rows,
-      rowsAffected: this.rowsAffected,
-      command: this.command,
-    };
+export class ResultCall<T = DriverResult> extends Call<T> {
+  /** What was asked, for another try. */
+  readonly args: readonly unknown[];
+  readonly options: StatementOptions | undefined;
+  /** How often it has been tried before. */
+  tries = 0;
+  readonly ending: Ending<T>;
+
+  constructor(
+    host: CallHost,
+    kind: RequestKind,
+    shape: RowShape | undefined,
+    args: readonly unknown[],
+    options: StatementOptions | undefined,
+    ending: Ending<T>,
+  ) {
+    super(host, kind, options?.rowMode ?? "object", shape, options?.signal);
+    this.args = args;
+    this.options = options;
+    this.ending = ending;
+  }
+
+  protected override finish(): T {
+    return this.ending.finish(this);
+  }
+
+  protected override recover(): Promise<T> | undefined {
+    return this.ending.recover?.(this);
   }
 }

@@ -14,7 +14,7 @@ import type {
   TxOptions,
 } from "../../driver/driver.ts";
 import { isBadConn } from "../../driver/errors.ts";
-import { ResultCall } from "./call.ts";
+import { ResultCall, WHOLE_RESULT } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { copyIn, type CopyResult, type CopySource } from "./copy-in.ts";
 import { isPgError } from "./errors.ts";
@@ -33,16 +33,23 @@ const LEVELS: Readonly<Record<IsolationLevel, string>> = {
 const CAPABILITIES: readonly Capability[] = ["cancel", "loss"];
 
 let channelOfConnection: (conn: PgConnection) => Channel;
+let statementsOfConnection: (conn: PgConnection) => Statements;
 
 /** The channel of a connection, for those who share it out. Not exported from the package. */
 export function channelOf(conn: PgConnection): Channel {
   return channelOfConnection(conn);
 }
 
+/** The statements of a connection. Not exported from the package. */
+export function statementsOf(conn: PgConnection): Statements {
+  return statementsOfConnection(conn);
+}
+
 /** A connection to PostgreSQL. Made by `PostgresConnector.connect`. */
 export class PgConnection implements DriverConn {
   static {
     channelOfConnection = (conn) => conn.#channel;
+    statementsOfConnection = (conn) => conn.#statements;
   }
 
   readonly capabilities: readonly Capability[] = CAPABILITIES;
@@ -83,7 +90,7 @@ export class PgConnection implements DriverConn {
   query(sql: string, args: readonly unknown[], options?: StatementOptions): Promise<DriverResult> {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => this.query(sql, args, options));
-    return this.#statements.query(sql, args, options);
+    return this.#statements.query(sql, args, options, WHOLE_RESULT);
   }
 
   /**
@@ -192,7 +199,7 @@ export class PgConnection implements DriverConn {
 /** COMMIT. */
 class CommitCall extends ResultCall {
   constructor(channel: Channel, options: OperationOptions | undefined) {
-    super(channel, "simple", "object", undefined, options?.signal);
+    super(channel, "simple", undefined, [], options, WHOLE_RESULT);
     this.isCancellable = false;
   }
 

@@ -1,47 +1,51 @@
 // A text whose parameters and columns are known, and which is sent whole each time: for servers
 // behind a pooler, where a prepared statement may be gone at the next call.
 
-import type { DriverResult, DriverRows, StatementOptions } from "../../driver/driver.ts";
-import { ResultCall } from "./call.ts";
+import type { DriverRows, StatementOptions } from "../../driver/driver.ts";
+import { type Ending, ResultCall } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { isPgError } from "./errors.ts";
 import { openPortal } from "./portal.ts";
 import { DESCRIBE_PORTAL, EXECUTE_SYNC, FLUSH, writeBind, writeParse } from "./proto/frontend.ts";
-import type { KeptText } from "./statement-cache.ts";
+import type { Again, KeptText } from "./statement-cache.ts";
 import type { Description } from "./statement.ts";
 
 /** One run. The columns are told each time, since they may have changed. */
-class DescribedCall extends ResultCall {
+class DescribedCall<T> extends ResultCall<T> {
   readonly #text: DescribedText;
-  readonly #again: (() => Promise<DriverResult> | undefined) | undefined;
+  readonly #again: Again | undefined;
 
   constructor(
     channel: Channel,
     text: DescribedText,
+    args: readonly unknown[],
     options: StatementOptions | undefined,
-    again: (() => Promise<DriverResult> | undefined) | undefined,
+    ending: Ending<T>,
+    again: Again | undefined,
   ) {
-    super(channel, "unnamed", options?.rowMode ?? "object", undefined, options?.signal);
+    super(channel, "unnamed", undefined, args, options, ending);
+    this.sql = text.sql;
     this.#text = text;
     this.#again = again;
   }
 
-  protected override recover(): Promise<DriverResult> | undefined {
+  protected override recover(): Promise<T> | undefined {
     this.#text.note(this.error);
-    return this.#text.isValid() ? undefined : this.#again?.();
+    if (this.#text.isValid()) return super.recover();
+    return this.#again?.again(this.#text, this);
   }
 }
 
 /** A text with its description. */
 export class DescribedText implements KeptText {
   readonly #channel: Channel;
-  readonly #sql: string;
+  readonly sql: string;
   readonly #description: Description;
   #isValid = true;
 
   constructor(channel: Channel, sql: string, description: Description) {
     this.#channel = channel;
-    this.#sql = sql;
+    this.sql = sql;
     this.#description = description;
   }
 
@@ -53,11 +57,13 @@ export class DescribedText implements KeptText {
     return Promise.resolve();
   }
 
-  run(
+  run<T>(
     args: readonly unknown[],
     options: StatementOptions | undefined,
-    again?: () => Promise<DriverResult> | undefined,
-  ): Promise<DriverResult> {
+    ending: Ending<T>,
+    again?: Again,
+    tries = 0,
+  ): Promise<T> {
     const channel = this.#channel;
     try {
       channel.write(() => {
@@ -67,7 +73,8 @@ export class DescribedText implements KeptText {
     } catch (error) {
       return Promise.reject(error);
     }
-    const call = new DescribedCall(channel, this, options, again);
+    const call = new DescribedCall(channel, this, args, options, ending, again);
+    call.tries = tries;
     channel.submit(call);
     return call.promise;
   }
@@ -92,7 +99,7 @@ export class DescribedText implements KeptText {
     const { writer } = this.#channel;
     const { paramOids, formats } = this.#description;
     this.#description.checkCount(args);
-    writeParse(writer, "", this.#sql, paramOids);
+    writeParse(writer, "", this.sql, paramOids);
     writeBind(writer, "", args, paramOids, formats);
     writer.bytes(DESCRIBE_PORTAL);
   }

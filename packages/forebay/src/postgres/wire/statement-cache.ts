@@ -2,16 +2,29 @@
 // are too many. By the clock algorithm (Corbató): as good as going by the time of the last use, and
 // a use costs no more than a flag.
 
-import type { DriverResult, DriverRows, StatementOptions } from "../../driver/driver.ts";
+import type { DriverRows, StatementOptions } from "../../driver/driver.ts";
+import type { Ending, ResultCall } from "./call.ts";
+
+/** Runs a text once more of which something else was kept than the server knows. */
+export interface Again {
+  /** `undefined` where that cannot be. */
+  again<T>(stale: KeptText, call: ResultCall<T>): Promise<T> | undefined;
+}
 
 /** A text that need not be described again. */
 export interface KeptText {
-  /** Runs it; `again` is called in place of a failure that the keeping itself has caused. */
-  run(
+  readonly sql: string;
+  /**
+   * Runs it; the gate has been passed. `again` is asked in place of a failure that the keeping
+   * itself has caused. `tries` counts earlier ones.
+   */
+  run<T>(
     args: readonly unknown[],
     options: StatementOptions | undefined,
-    again?: () => Promise<DriverResult> | undefined,
-  ): Promise<DriverResult>;
+    ending: Ending<T>,
+    again?: Again,
+    tries?: number,
+  ): Promise<T>;
   openRows(args: readonly unknown[], options: StatementOptions | undefined): Promise<DriverRows>;
   /** Whether it can still be run as it is kept. */
   isValid(): boolean;

@@ -9,14 +9,14 @@ import type {
   DriverStmt,
   StatementOptions,
 } from "../../driver/driver.ts";
-import { ResultCall } from "./call.ts";
+import { type Ending, ResultCall, WHOLE_RESULT } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { classify } from "./errors.ts";
 import { openPortal } from "./portal.ts";
 import type { FieldDescription } from "./proto/backend.ts";
 import { EXECUTE_SYNC, resultFormatBytes, writeBind } from "./proto/frontend.ts";
 import { RowShape } from "./row-shape.ts";
-import type { KeptText } from "./statement-cache.ts";
+import type { Again, KeptText } from "./statement-cache.ts";
 import { hasBinary, type TypePolicy } from "./types/index.ts";
 
 /** What Describe says about a statement, and what follows from it. */
@@ -51,26 +51,28 @@ export class Description {
 }
 
 /** One run of a named statement. */
-class NamedCall extends ResultCall {
+class NamedCall<T> extends ResultCall<T> {
   readonly #statement: Statement;
-  readonly #again: (() => Promise<DriverResult> | undefined) | undefined;
+  readonly #again: Again | undefined;
 
   constructor(
     channel: Channel,
     statement: Statement,
+    args: readonly unknown[],
     options: StatementOptions | undefined,
-    again: (() => Promise<DriverResult> | undefined) | undefined,
+    ending: Ending<T>,
+    again: Again | undefined,
   ) {
-    const rowMode = options?.rowMode ?? "object";
-    super(channel, "named", rowMode, statement.description.shape, options?.signal);
+    super(channel, "named", statement.description.shape, args, options, ending);
     this.sql = statement.sql;
     this.#statement = statement;
     this.#again = again;
   }
 
-  protected override recover(): Promise<DriverResult> | undefined {
+  protected override recover(): Promise<T> | undefined {
     this.#statement.note(this.error);
-    return this.#statement.isValid() ? undefined : this.#again?.();
+    if (this.#statement.isValid()) return super.recover();
+    return this.#again?.again(this.#statement, this);
   }
 }
 
@@ -94,7 +96,7 @@ export class Statement implements DriverStmt, KeptText {
   query(args: readonly unknown[], options?: StatementOptions): Promise<DriverResult> {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => this.query(args, options));
-    return this.run(args, options);
+    return this.run(args, options, WHOLE_RESULT);
   }
 
   stream(args: readonly unknown[], options?: StatementOptions): Promise<DriverRows> {
@@ -114,15 +116,13 @@ export class Statement implements DriverStmt, KeptText {
     return Promise.resolve();
   }
 
-  /**
-   * Runs it; the gate has been passed. `again` is called, for the result, when the server does not
-   * know the statement any more.
-   */
-  run(
+  run<T>(
     args: readonly unknown[],
     options: StatementOptions | undefined,
-    again?: () => Promise<DriverResult> | undefined,
-  ): Promise<DriverResult> {
+    ending: Ending<T>,
+    again?: Again,
+    tries = 0,
+  ): Promise<T> {
     const channel = this.#channel;
     const start = channel.begin();
     try {
@@ -132,7 +132,8 @@ export class Statement implements DriverStmt, KeptText {
       return Promise.reject(error);
     }
     channel.writer.bytes(EXECUTE_SYNC);
-    const call = new NamedCall(channel, this, options, again);
+    const call = new NamedCall(channel, this, args, options, ending, again);
+    call.tries = tries;
     channel.submit(call);
     return call.promise;
   }

@@ -3,13 +3,8 @@
 // value is taken and given in the same way whether or not the types happen to be known.
 
 import { randomBytes } from "node:crypto";
-import type {
-  DriverResult,
-  DriverRows,
-  OperationOptions,
-  StatementOptions,
-} from "../../driver/driver.ts";
-import { Call, ResultCall } from "./call.ts";
+import type { DriverRows, OperationOptions, StatementOptions } from "../../driver/driver.ts";
+import { Call, type Ending, ResultCall, WHOLE_RESULT } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { interpolate } from "./interpolate.ts";
 import { openPortal } from "./portal.ts";
@@ -24,25 +19,26 @@ import {
   writeParse,
   writeQuery,
 } from "./proto/frontend.ts";
-import type { RequestKind } from "./request.ts";
 import { openResultSets } from "./result-sets.ts";
 import { hasSeveralStatements, isPreparable } from "./sql-text.ts";
-import { type KeptText, StatementCache } from "./statement-cache.ts";
+import { type Again, type KeptText, StatementCache } from "./statement-cache.ts";
 import { DescribedText } from "./described-text.ts";
 import { Description, Statement } from "./statement.ts";
 import type { FieldDescription } from "./proto/backend.ts";
 
 /** A statement of which the server has just told, if it had not failed before that. */
-class FirstRun extends ResultCall {
-  readonly #onEnd: (call: FirstRun) => void;
+class FirstRun<T> extends ResultCall<T> {
+  readonly #onEnd: (call: FirstRun<T>) => void;
 
   constructor(
     channel: Channel,
     sql: string,
+    args: readonly unknown[],
     options: StatementOptions | undefined,
-    onEnd: (call: FirstRun) => void,
+    ending: Ending<T>,
+    onEnd: (call: FirstRun<T>) => void,
   ) {
-    super(channel, "unnamed", options?.rowMode ?? "object", undefined, options?.signal);
+    super(channel, "unnamed", undefined, args, options, ending);
     this.sql = sql;
     this.#onEnd = onEnd;
   }
@@ -57,6 +53,9 @@ class FirstRun extends ResultCall {
 function isContainer(value: unknown): boolean {
   return Array.isArray(value);
 }
+
+const NO_ARGS: readonly unknown[] = [];
+const ROWS_AS_ARRAYS: StatementOptions = { rowMode: "array" };
 
 /** Parse and Describe alone. */
 class PrepareCall extends Call<Description> {
@@ -73,7 +72,7 @@ class PrepareCall extends Call<Description> {
 }
 
 /** The statements of one connection. */
-export class Statements {
+export class Statements implements Again {
   readonly #channel: Channel;
   /**
    * Tells the names of this connection's statements from those of others, which a pooler may mix on
@@ -95,18 +94,18 @@ export class Statements {
     for (const text of this.#cache.clear()) void text.close();
   }
 
-  /** Runs a text once and gathers its rows. The gate has been passed. */
-  query(
+  /** Runs a text once and gathers its rows. The gate has been passed. `tries` counts earlier ones. */
+  query<T>(
     sql: string,
     args: readonly unknown[],
     options: StatementOptions | undefined,
-  ): Promise<DriverResult> {
+    ending: Ending<T>,
+    tries = 0,
+  ): Promise<T> {
     const known = this.#cache.find(sql);
-    if (known !== undefined) {
-      return known.run(args, options, () => this.#again(sql, known, args, options));
-    }
+    if (known !== undefined) return known.run(args, options, ending, this, tries);
     try {
-      return this.#runUnknown(sql, args, options);
+      return this.#runUnknown(sql, args, options, ending, tries);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -147,33 +146,39 @@ export class Statements {
     }
   }
 
-  #runUnknown(
+  #runUnknown<T>(
     sql: string,
     args: readonly unknown[],
     options: StatementOptions | undefined,
-  ): Promise<DriverResult> {
+    ending: Ending<T>,
+    tries: number,
+  ): Promise<T> {
     const { mode } = this.#channel.config.statements;
     if (mode === "simple") {
-      return this.#runSimple(interpolate(sql, args, this.#channel.session.parameters), options);
+      const text = interpolate(sql, args, this.#channel.session.parameters);
+      return this.#runSimple(text, options, ending);
     }
     const isKept = isPreparable(sql) && !(args.length === 0 && hasSeveralStatements(sql));
-    if (!isKept && args.length === 0) return this.#runSimple(sql, options);
-    if (mode === "exec") return this.#runUnnamed(sql, args, options);
+    if (!isKept && args.length === 0) return this.#runSimple(sql, options, ending);
+    if (mode === "exec") return this.#runUnnamed(sql, args, options, ending);
     // What these mean depends on the type: it is asked for before they are written.
     if (mode === "describe-exec" || args.some(isContainer)) {
-      return this.#describeAndRun(sql, isKept, args, options);
+      return this.#describeAndRun(sql, isKept, args, options, ending);
     }
-    if (!isKept || this.#first.has(sql)) return this.#runUnnamed(sql, args, options);
-    return this.#runFirst(sql, mode === "cache-describe" ? "" : this.#newName(), args, options);
+    if (!isKept || this.#first.has(sql)) return this.#runUnnamed(sql, args, options, ending);
+    const name = mode === "cache-describe" ? "" : this.#newName();
+    return this.#runFirst(sql, name, args, options, ending, tries);
   }
 
   /** Sends the whole statement, and keeps what the server told of it; with a name, prepared. */
-  #runFirst(
+  #runFirst<T>(
     sql: string,
     name: string,
     args: readonly unknown[],
     options: StatementOptions | undefined,
-  ): Promise<DriverResult> {
+    ending: Ending<T>,
+    tries: number,
+  ): Promise<T> {
     const channel = this.#channel;
     channel.write(() => {
       writeParse(channel.writer, name, sql);
@@ -181,13 +186,14 @@ export class Statements {
       writeBind(channel.writer, name, args, undefined, ALL_TEXT);
       channel.writer.bytes(EXECUTE_SYNC);
     });
-    const onEnd = ({ paramOids, fields }: FirstRun): void => {
+    const onEnd = ({ paramOids, fields }: FirstRun<T>): void => {
       this.#first.delete(sql);
       if (paramOids !== undefined) this.#keep(sql, name, paramOids, fields);
       // It was refused before it was described; but the Parse may have succeeded.
       else if (name !== "") channel.forget(name);
     };
-    const call = new FirstRun(channel, sql, options, onEnd);
+    const call = new FirstRun(channel, sql, args, options, ending, onEnd);
+    call.tries = tries;
     channel.submit(call);
     this.#first.add(sql);
     return call.promise;
@@ -208,48 +214,35 @@ export class Statements {
     void this.#cache.add(sql, text)?.close();
   }
 
-  /**
-   * Runs a text again of which something other is kept than the server knows; `undefined` where
-   * that cannot be.
-   */
-  #again(
-    sql: string,
-    stale: KeptText,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-  ): Promise<DriverResult> | undefined {
-    this.#cache.drop(sql, stale);
+  again<T>(stale: KeptText, call: ResultCall<T>): Promise<T> | undefined {
+    this.#cache.drop(stale.sql, stale);
     void stale.close();
     // In a transaction it has failed with it.
-    if (this.#channel.session.txStatus !== "I") return undefined;
-    return this.#runAgain(sql, stale, args, options);
+    return this.#channel.session.txStatus === "I" ? this.#runAgain(stale, call) : undefined;
   }
 
-  async #runAgain(
-    sql: string,
-    stale: KeptText,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-  ): Promise<DriverResult> {
+  async #runAgain(stale: KeptText, call: ResultCall<T>): Promise<T> {
+    const { args, options, ending } = call;
     const { facts, config } = this.#channel;
     await this.#channel.gate(options?.signal);
     if (stale instanceof Statement && config.statements.mode === "cache-statement") {
       // Somebody may have deallocated it; or it is another server's by now.
-      const { rows } = await this.#runSimple("SELECT pg_backend_pid()", { rowMode: "array" });
-      const [row] = rows as [number][];
+      const asked = this.#runSimple("SELECT pg_backend_pid()", ROWS_AS_ARRAYS, WHOLE_RESULT);
+      const [row] = (await asked).rows as [number][];
       if (row?.[0] !== facts.processId) config.statements.fallBack();
       await this.#channel.gate(options?.signal);
     }
-    return this.query(sql, args, options);
+    return this.query(stale.sql, args, options, ending, call.tries + 1);
   }
 
   /** Two round trips: the first one asks for the types. */
-  async #describeAndRun(
+  async #describeAndRun<T>(
     sql: string,
     isKept: boolean,
     args: readonly unknown[],
     options: StatementOptions | undefined,
-  ): Promise<DriverResult> {
+    ending: Ending<T>,
+  ): Promise<T> {
     const channel = this.#channel;
     const { mode } = channel.config.statements;
     const isNamed = isKept && mode === "cache-statement";
@@ -260,7 +253,7 @@ export class Statements {
       void this.#cache.add(sql, text)?.close();
     }
     await channel.gate(options?.signal);
-    return text.run(args, options);
+    return text.run(args, options, ending);
   }
 
   #describe(name: string, sql: string, options: OperationOptions | undefined): PrepareCall {
@@ -275,33 +268,29 @@ export class Statements {
     return call;
   }
 
-  #runUnnamed(
+  #runUnnamed<T>(
     sql: string,
     args: readonly unknown[],
     options: StatementOptions | undefined,
-  ): Promise<DriverResult> {
-    const { writer } = this.#channel;
-    return this.#run("unnamed", options, () => {
+    ending: Ending<T>,
+  ): Promise<T> {
+    const channel = this.#channel;
+    const { writer } = channel;
+    channel.write(() => {
       writeParse(writer, "", sql);
       writeBind(writer, "", args, undefined, ALL_TEXT);
       writer.bytes(DESCRIBE_PORTAL);
       writer.bytes(EXECUTE_SYNC);
     });
+    const call = new ResultCall(channel, "unnamed", undefined, args, options, ending);
+    channel.submit(call);
+    return call.promise;
   }
 
-  #runSimple(sql: string, options: StatementOptions | undefined): Promise<DriverResult> {
-    return this.#run("simple", options, () => writeQuery(this.#channel.writer, sql));
-  }
-
-  #run(
-    kind: RequestKind,
-    options: StatementOptions | undefined,
-    write: () => void,
-  ): Promise<DriverResult> {
+  #runSimple<T>(sql: string, options: StatementOptions | undefined, ending: Ending<T>): Promise<T> {
     const channel = this.#channel;
-    channel.write(write);
-    const rowMode = options?.rowMode ?? "object";
-    const call = new ResultCall(channel, kind, rowMode, undefined, options?.signal);
+    channel.write(() => writeQuery(channel.writer, sql));
+    const call = new ResultCall(channel, "simple", undefined, NO_ARGS, options, ending);
     channel.submit(call);
     return call.promise;
   }
