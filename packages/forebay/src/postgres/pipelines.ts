@@ -352,8 +352,8 @@ export class Pipelines {
 }
 
 /**
- * Sends a statement. The channel's gate is passed: an open pipeline is usable, has nothing that must
- * settle first, and never rows that are still being read.
+ * Sends a statement. The channel's gate is passed: an open pipeline is usable, has nothing that
+ * must settle first, and never rows that are still being read.
  */
 function send<T>(
   { conn, statements }: Pipeline,

@@ -94,7 +94,7 @@ export class Statements implements Again {
     for (const text of this.#cache.clear()) void text.close();
   }
 
-  /** Runs a text once and gathers its rows. The gate has been passed. `tries` counts earlier ones. */
+  /** Runs a text and gathers its rows; the gate has been passed. `tries` counts earlier ones. */
   query<T>(
     sql: string,
     args: readonly unknown[],
