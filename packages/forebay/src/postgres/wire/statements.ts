@@ -221,7 +221,7 @@ export class Statements implements Again {
     return this.#channel.session.txStatus === "I" ? this.#runAgain(stale, call) : undefined;
   }
 
-  async #runAgain(stale: KeptText, call: ResultCall<T>): Promise<T> {
+  async #runAgain<T>(stale: KeptText, call: ResultCall<T>): Promise<T> {
     const { args, options, ending } = call;
     const { facts, config } = this.#channel;
     await this.#channel.gate(options?.signal);
