@@ -21,6 +21,15 @@ test("PostgreSQL can be opened by name, once somebody has registered it", async 
 test("a connection shows what it can do", async () => {
   const conn: CopyConn = await connect();
   expect(capabilitiesOf(conn)).toEqual(
-    new Set(["cancel", "loss", "ping", "reset", "validity", "copy", "statement-cache"]),
+    new Set([
+      "cancel",
+      "loss",
+      "ping",
+      "reset",
+      "validity",
+      "copy",
+      "statement-cache",
+      "pipelining",
+    ]),
   );
 });

@@ -1,12 +1,15 @@
 // openPostgres: a DB on PostgreSQL, with what only PostgreSQL can do.
 
 import { systemClock } from "../base/clock.ts";
+import type { PipelinedStatement } from "../driver/capabilities.ts";
 import type { OperationOptions, StatementOptions } from "../driver/driver.ts";
+import { fitArgs } from "../sql/args.ts";
 import { DB, type DBOptions, partsOf } from "../sql/db.ts";
 import type { PoolParts } from "../sql/pool-calls.ts";
 import { NO_ARGS } from "../sql/runner.ts";
 import type { ExecResult, Result, Row } from "../sql/types.ts";
 import { Pipelines, type PipeliningOptions } from "./pipelines.ts";
+import { checkBatch } from "./wire/batch.ts";
 import type { PostgresOptions } from "./wire/config.ts";
 import type { PgConnection } from "./wire/connection.ts";
 import { postgres, type PostgresConnector } from "./wire/connector.ts";
@@ -78,6 +81,33 @@ export class PostgresDB extends DB<PgConnection> {
     return this.#pipelines.runForRow(sql, args, options) as Promise<T>;
   }
 
+  /**
+   * Sends several statements at once, on one connection and in one transaction: one round trip for
+   * all. Gives their results in order. Rejects with the first error, and then none of them has
+   * happened. No transaction can be begun or ended in it, and no COPY run. As with `query`, a batch
+   * of which nothing was sent is made again.
+   */
+  batch(statements: readonly PipelinedStatement[], options?: StatementOptions): Promise<Result[]> {
+    return this.call(
+      (conn, with_) => conn.pipeline(fitted(statements, conn), with_),
+      options,
+    ) as Promise<Result[]>;
+  }
+
+  /**
+   * As `batch`, but each statement is a transaction of its own: gives for each what became of it.
+   * Rejects only where no connection is to be had, and for what is no statement.
+   */
+  batchSettled(
+    statements: readonly PipelinedStatement[],
+    options?: StatementOptions,
+  ): Promise<PromiseSettledResult<Result>[]> {
+    return this.call(
+      (conn, with_) => conn.pipelineSettled(fitted(statements, conn), with_),
+      options,
+    ) as Promise<PromiseSettledResult<Result>[]>;
+  }
+
   override exec(
     sql: string,
     args: readonly unknown[] = NO_ARGS,
@@ -86,4 +116,13 @@ export class PostgresDB extends DB<PgConnection> {
     if (this.#pipelines?.takes(sql) !== true) return super.exec(sql, args, options);
     return this.#pipelines.runForCount(sql, args, options);
   }
+}
+
+/** The statements with arguments that can be sent. Throws `ARGUMENT_INVALID`. */
+function fitted(
+  statements: readonly PipelinedStatement[],
+  conn: PgConnection,
+): readonly PipelinedStatement[] {
+  checkBatch(statements);
+  return statements.map(({ sql, args = NO_ARGS }) => ({ sql, args: fitArgs(args, conn) }));
 }

@@ -9,7 +9,7 @@ import { connDone } from "./errors.ts";
 import type { Prepared } from "./prepared.ts";
 import { PooledRunner } from "./retry.ts";
 import type { Rows } from "./rows.ts";
-import { finishVoid } from "./runner.ts";
+import { finishVoid, type Hold } from "./runner.ts";
 import { Scope } from "./scope.ts";
 import { prepareStmt, type Stmt } from "./stmt.ts";
 import type { Timing } from "./timing.ts";
@@ -144,6 +144,18 @@ export class PoolCalls<C extends DriverConn = DriverConn> implements Querier {
     } finally {
       await conn.close();
     }
+  }
+
+  /** One call on any connection, retried as all others are. For what one driver can do. */
+  protected call<T>(
+    use: (conn: C, options: StatementOptions | undefined) => Promise<T>,
+    options: StatementOptions | undefined,
+  ): Promise<T> {
+    const finish = (result: T, hold: Hold): T => {
+      hold.release();
+      return result;
+    };
+    return this.#runner.run(use, finish, options);
   }
 
   /**

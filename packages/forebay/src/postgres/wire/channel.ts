@@ -220,7 +220,8 @@ export class Channel implements SessionHost, CallHost {
     writeCopyFail(this.writer, "the client has no data to copy");
     // In copy-in mode the server has passed over the Sync that came with the request. A portal's is
     // still to come.
-    if (request.kind === "unnamed" || request.kind === "named") this.writer.bytes(SYNC);
+    const { kind } = request;
+    if (kind === "unnamed" || kind === "named" || kind === "batch") this.writer.bytes(SYNC);
     this.flushSoon();
   }
 

@@ -3,7 +3,7 @@
 // channel.
 
 import { ForebayError, UsageError } from "../../base/errors.ts";
-import type { Capability } from "../../driver/capabilities.ts";
+import type { Capability, PipelinedStatement } from "../../driver/capabilities.ts";
 import type {
   DriverConn,
   DriverResult,
@@ -14,6 +14,7 @@ import type {
   TxOptions,
 } from "../../driver/driver.ts";
 import { isBadConn } from "../../driver/errors.ts";
+import { checkBatch } from "./batch.ts";
 import { ResultCall, WHOLE_RESULT } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { copyIn, type CopyResult, type CopySource } from "./copy-in.ts";
@@ -142,6 +143,38 @@ export class PgConnection implements DriverConn {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => copyIn(this.#channel, sql, source, options));
     return copyIn(this.#channel, sql, source, options);
+  }
+
+  /**
+   * Sends several statements at once. They are one transaction, unless one is open already: rejects
+   * with the first error, and then none of them has happened. (The capability `pipelining`.)
+   */
+  async pipeline(
+    statements: readonly PipelinedStatement[],
+    options?: StatementOptions,
+  ): Promise<DriverResult[]> {
+    checkBatch(statements);
+    await this.#channel.gate(options?.signal);
+    if (statements.length === 0) return [];
+    await this.#statements.prepareBatch(statements, options);
+    return this.#statements.batch(statements, options);
+  }
+
+  /**
+   * Sends several statements at once, each a transaction of its own unless one is open already: one
+   * that fails leaves the others alone. Never rejects but for the arguments of the call itself.
+   */
+  async pipelineSettled(
+    statements: readonly PipelinedStatement[],
+    options?: StatementOptions,
+  ): Promise<PromiseSettledResult<DriverResult>[]> {
+    checkBatch(statements);
+    await this.#channel.gate(options?.signal);
+    return Promise.allSettled(
+      statements.map(({ sql, args = [] }) =>
+        this.#statements.query(sql, args, options, WHOLE_RESULT),
+      ),
+    );
   }
 
   /**

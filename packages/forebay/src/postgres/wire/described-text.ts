@@ -6,7 +6,14 @@ import { type Ending, ResultCall } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { isPgError } from "./errors.ts";
 import { openPortal } from "./portal.ts";
-import { DESCRIBE_PORTAL, EXECUTE_SYNC, FLUSH, writeBind, writeParse } from "./proto/frontend.ts";
+import {
+  DESCRIBE_PORTAL,
+  EXECUTE,
+  EXECUTE_SYNC,
+  FLUSH,
+  writeBind,
+  writeParse,
+} from "./proto/frontend.ts";
 import type { Again, KeptText } from "./statement-cache.ts";
 import type { Description } from "./statement.ts";
 
@@ -88,7 +95,16 @@ export class DescribedText implements KeptText {
     return openPortal(channel, options, undefined, bind, (error) => this.note(error));
   }
 
-  /** Looks at the error of a run: with a description that is out of date nothing has been run. */
+  get knownShape(): undefined {
+    return undefined;
+  }
+
+  write(args: readonly unknown[]): void {
+    this.#bind(args);
+    this.#channel.writer.bytes(EXECUTE);
+  }
+
+  /** With a description that is out of date nothing has been run. */
   note(error: unknown): void {
     if (!isPgError(error)) return;
     const { sqlstate } = error;

@@ -13,6 +13,7 @@ import type { RowShape } from "./row-shape.ts";
  * - `unnamed`: Parse, Bind, Execute, Sync, with a Describe among them: the columns are told.
  * - `named`: Bind, Execute, Sync of a prepared statement; its columns are known.
  * - `prepare`: Parse, Describe, Sync.
+ * - `batch`: several statements, as `unnamed` or `named`, and one Sync.
  * - `portal`: rows in portions; the Sync follows when they end.
  * - `copy-in`: one Query with a COPY FROM STDIN; the data follows when the server asks for it.
  */
@@ -22,13 +23,14 @@ export type RequestKind =
   | "unnamed"
   | "named"
   | "prepare"
+  | "batch"
   | "portal"
   | "copy-in";
 
 /**
  * How far a request of several steps has come. A portal: the columns are known, a portion is
  * complete, or the statement has ended or failed. Sets: the columns of the next result are known,
- * or a statement has ended. A copy-in: the server waits for data.
+ * or a statement has ended. A batch: a statement has ended. A copy-in: the server waits for data.
  */
 export type RequestStep = "described" | "suspended" | "ended" | "copying";
 

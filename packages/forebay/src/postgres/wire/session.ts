@@ -142,7 +142,7 @@ export class Session implements MessageHandler {
     request.complete = true;
     request.command = readTagCommand(bytes, start, end);
     request.rowsAffected = readTagCount(bytes, start, end) ?? 0;
-    if (request.kind === "portal" || request.kind === "sets") request.onStep("ended");
+    if (hasSteps(request)) request.onStep("ended");
   }
 
   #onReady(request: Request, status: TxStatus): void {
@@ -172,7 +172,7 @@ export class Session implements MessageHandler {
       case MESSAGE.emptyQueryResponse:
         if (request.complete) beginResult(request);
         request.complete = true;
-        if (request.kind === "portal" || request.kind === "sets") request.onStep("ended");
+        if (hasSteps(request)) request.onStep("ended");
         return;
       case MESSAGE.errorResponse:
         this.#onError(request, new PgError(readMessageFields(bytes, start, end)));
@@ -215,6 +215,7 @@ export class Session implements MessageHandler {
         request.onStep("described");
         return;
       case "unnamed":
+      case "batch":
         request.fields = fields;
         request.shape = new RowShape(fields, this.#types);
         return;
@@ -275,6 +276,11 @@ export function isAside(type: number): boolean {
     type === MESSAGE.notificationResponse ||
     type === MESSAGE.parameterStatus
   );
+}
+
+/** Whether the end of a statement is not yet the end of the request. */
+function hasSteps({ kind }: Request): boolean {
+  return kind === "portal" || kind === "sets" || kind === "batch";
 }
 
 /** Forgets the result of the statement before. */

@@ -65,15 +65,20 @@ const PREPARABLE: ReadonlySet<string> = new Set([
 
 /** Whether it is worth while to keep the statement prepared: a query, or a change of rows. */
 export function isPreparable(sql: string): boolean {
+  return PREPARABLE.has(firstWord(sql));
+}
+
+/** What the statement begins with, in lower case; empty where that is no word. */
+export function firstWord(sql: string): string {
   for (let at = 0; at < sql.length; ) {
     const end = pieceEnd(sql, at);
     const char = sql[at] as string;
     const isComment = end > at && (char === "-" || char === "/");
-    if (end > at && !isComment) return PREPARABLE.has(sql.slice(at, end).toLowerCase());
-    if (end === at && !/[\s(]/.test(char)) return false;
+    if (end > at && !isComment) return sql.slice(at, end).toLowerCase();
+    if (end === at && !/[\s(]/.test(char)) return "";
     at = Math.max(end, at + 1);
   }
-  return false;
+  return "";
 }
 
 function match(pattern: RegExp, sql: string, at: number): number {

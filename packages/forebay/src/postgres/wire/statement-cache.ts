@@ -4,6 +4,7 @@
 
 import type { DriverRows, StatementOptions } from "../../driver/driver.ts";
 import type { Ending, ResultCall } from "./call.ts";
+import type { RowShape } from "./row-shape.ts";
 
 /** Runs a text once more of which something else was kept than the server knows. */
 export interface Again {
@@ -26,6 +27,12 @@ export interface KeptText {
     tries?: number,
   ): Promise<T>;
   openRows(args: readonly unknown[], options: StatementOptions | undefined): Promise<DriverRows>;
+  /** Writes all messages of a run up to its Sync. Throws `ARGUMENT_INVALID`. */
+  write(args: readonly unknown[]): void;
+  /** How rows are read that come without a description. */
+  readonly knownShape: RowShape | undefined;
+  /** Looks at the error of a run. */
+  note(error: unknown): void;
   /** Whether it can still be run as it is kept. */
   isValid(): boolean;
   /** Frees what the server keeps of it. */

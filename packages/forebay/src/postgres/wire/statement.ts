@@ -14,7 +14,7 @@ import type { Channel } from "./channel.ts";
 import { classify } from "./errors.ts";
 import { openPortal } from "./portal.ts";
 import type { FieldDescription } from "./proto/backend.ts";
-import { EXECUTE_SYNC, resultFormatBytes, writeBind } from "./proto/frontend.ts";
+import { EXECUTE, EXECUTE_SYNC, resultFormatBytes, writeBind } from "./proto/frontend.ts";
 import { RowShape } from "./row-shape.ts";
 import type { Again, KeptText } from "./statement-cache.ts";
 import { hasBinary, type TypePolicy } from "./types/index.ts";
@@ -145,7 +145,15 @@ export class Statement implements DriverStmt, KeptText {
     return openPortal(this.#channel, options, shape, bind, (error) => this.note(error));
   }
 
-  /** Looks at the error of a run. */
+  get knownShape(): RowShape | undefined {
+    return this.description.shape;
+  }
+
+  write(args: readonly unknown[]): void {
+    this.#bind(args);
+    this.#channel.writer.bytes(EXECUTE);
+  }
+
   note(error: unknown): void {
     if (classify(error) === "statement-invalid") this.#isValid = false;
   }

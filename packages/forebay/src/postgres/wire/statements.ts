@@ -3,7 +3,14 @@
 // value is taken and given in the same way whether or not the types happen to be known.
 
 import { randomBytes } from "node:crypto";
-import type { DriverRows, OperationOptions, StatementOptions } from "../../driver/driver.ts";
+import type { PipelinedStatement } from "../../driver/capabilities.ts";
+import type {
+  DriverResult,
+  DriverRows,
+  OperationOptions,
+  StatementOptions,
+} from "../../driver/driver.ts";
+import { BatchCall, type BatchItem } from "./batch.ts";
 import { Call, type Ending, ResultCall, WHOLE_RESULT } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { interpolate } from "./interpolate.ts";
@@ -11,6 +18,7 @@ import { openPortal } from "./portal.ts";
 import {
   ALL_TEXT,
   DESCRIBE_PORTAL,
+  EXECUTE,
   EXECUTE_SYNC,
   FLUSH,
   SYNC,
@@ -55,6 +63,12 @@ function isContainer(value: unknown): boolean {
 }
 
 const NO_ARGS: readonly unknown[] = [];
+const PLAIN_ITEM: BatchItem = {
+  shape: undefined,
+  kept: undefined,
+  onDescribed: undefined,
+  onSkipped: undefined,
+};
 const ROWS_AS_ARRAYS: StatementOptions = { rowMode: "array" };
 
 /** Parse and Describe alone. */
@@ -144,6 +158,77 @@ export class Statements implements Again {
       channel.forget(name);
       throw error;
     }
+  }
+
+  /**
+   * Runs statements with one Sync behind all of them; the gate has been passed. Those whose meaning
+   * depends on types that are not known must have been prepared: see `prepareBatch`.
+   */
+  batch(
+    statements: readonly PipelinedStatement[],
+    options: StatementOptions | undefined,
+  ): Promise<DriverResult[]> {
+    const channel = this.#channel;
+    let items: BatchItem[] = [];
+    try {
+      channel.write(() => {
+        const texts = new Set<string>();
+        items = statements.map(({ sql, args = NO_ARGS }) => this.#writeItem(sql, args, texts));
+        channel.writer.bytes(SYNC);
+      });
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const again = (stale: KeptText): Promise<DriverResult[]> | undefined => {
+      this.#cache.drop(stale.sql, stale);
+      void stale.close();
+      if (channel.session.txStatus !== "I") return undefined;
+      return this.prepareBatch(statements, options).then(() => this.batch(statements, options));
+    };
+    const call = new BatchCall(channel, items, options, again);
+    channel.submit(call);
+    return call.promise;
+  }
+
+  /** Prepares the texts that must be known before their arguments can be written. */
+  async prepareBatch(
+    statements: readonly PipelinedStatement[],
+    options: OperationOptions | undefined,
+  ): Promise<void> {
+    const { mode } = this.#channel.config.statements;
+    for (const { sql, args = NO_ARGS } of statements) {
+      if (mode === "exec" || mode === "simple" || !args.some(isContainer)) continue;
+      if (this.#cache.find(sql) === undefined) {
+        await this.#channel.gate(options?.signal);
+        void this.#cache.add(sql, await this.prepare(sql, options))?.close();
+      }
+    }
+    await this.#channel.gate(options?.signal);
+  }
+
+  /** Writes one statement of a batch. `texts` are those that it has prepared so far. */
+  #writeItem(sql: string, args: readonly unknown[], texts: Set<string>): BatchItem {
+    const kept = this.#cache.find(sql);
+    if (kept !== undefined) {
+      kept.write(args);
+      return { ...PLAIN_ITEM, shape: kept.knownShape, kept };
+    }
+    const { writer, config } = this.#channel;
+    const { mode } = config.statements;
+    const isNew = mode === "cache-statement" && isPreparable(sql) && !texts.has(sql);
+    const name = isNew ? this.#newName() : "";
+    if (isNew) texts.add(sql);
+    writeParse(writer, name, sql);
+    if (isNew) writeDescribeStatement(writer, name);
+    writeBind(writer, name, args, undefined, ALL_TEXT);
+    if (!isNew) writer.bytes(DESCRIBE_PORTAL);
+    writer.bytes(EXECUTE);
+    if (!isNew) return PLAIN_ITEM;
+    return {
+      ...PLAIN_ITEM,
+      onDescribed: (paramOids, fields) => this.#keep(sql, name, paramOids, fields),
+      onSkipped: () => this.#channel.forget(name),
+    };
   }
 
   #runUnknown<T>(

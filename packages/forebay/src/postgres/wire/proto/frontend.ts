@@ -21,8 +21,11 @@ export const SSL_REQUEST: Buffer = Buffer.from([0, 0, 0, 8, ...int32Bytes(SSL_RE
 /** Sync. */
 export const SYNC: Buffer = Buffer.from([0x53, 0, 0, 0, 4]);
 
-/** Execute of the unnamed portal to its end, then Sync. */
-export const EXECUTE_SYNC: Buffer = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0, ...SYNC]);
+/** Execute of the unnamed portal to its end. */
+export const EXECUTE: Buffer = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
+
+/** The same, then Sync. */
+export const EXECUTE_SYNC: Buffer = Buffer.from([...EXECUTE, ...SYNC]);
 
 /** Describe of the unnamed portal. */
 export const DESCRIBE_PORTAL: Buffer = Buffer.from([0x44, 0, 0, 0, 6, 0x50, 0]);
