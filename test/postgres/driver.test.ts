@@ -23,6 +23,7 @@ test("a connection shows what it can do", async () => {
   expect(capabilitiesOf(conn)).toEqual(
     new Set([
       "cancel",
+      "deadline",
       "loss",
       "ping",
       "reset",

@@ -22,6 +22,7 @@ export type {
   DriverResult,
   DriverRows,
   DriverStmt,
+  ExecOptions,
   IsolationLevel,
   OperationOptions,
   PooledConn,

@@ -24,6 +24,7 @@ export type OperatingErrorCode =
   | "VALUE_OUT_OF_RANGE"
   | "VALUE_MISMATCH"
   | "CONNECTION_LOST"
+  | "STATEMENT_TIMEOUT"
   | "TLS_UNAVAILABLE"
   | "TLS_FAILED"
   | "AUTH_FAILED";

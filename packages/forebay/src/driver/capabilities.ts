@@ -13,6 +13,7 @@ import type { DriverConn, DriverResult, OperationOptions } from "./driver.ts";
  * - `cancel`: an aborted signal stops the statement on the server too, and the connection stays
  *   usable. Without it the driver rejects all the same, and gives the connection up. Shown by
  *   `DriverConn.capabilities`.
+ * - `deadline`: `ExecOptions.timeoutMs` holds. Shown by `DriverConn.capabilities`.
  * - `loss`: the connector calls `ConnectOptions.onLost`, also for an idle connection. Shown by
  *   `DriverConn.capabilities`.
  * - `named-args`: `DriverConn.takesNamedArgs`.
@@ -27,6 +28,7 @@ export type Capability =
   | "reset"
   | "validity"
   | "cancel"
+  | "deadline"
   | "loss"
   | "named-args"
   | "check-arg"

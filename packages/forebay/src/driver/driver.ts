@@ -21,8 +21,19 @@ export interface OperationOptions {
 /** How rows are handed out: as objects keyed by column name, or as arrays in column order. */
 export type RowMode = "object" | "array";
 
+/** Options of a statement. */
+export interface ExecOptions extends OperationOptions {
+  /**
+   * How long it may take, from when the connection gets it: then it is stopped on the server, and
+   * rejects with `STATEMENT_TIMEOUT`. In milliseconds, above 0; `Infinity` for no limit. For
+   * drivers with the capability `deadline`, and not for rows that are read as they come.
+   * @defaultValue the driver's own option
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
 /** Options of a statement that may give rows. */
-export interface StatementOptions extends OperationOptions {
+export interface StatementOptions extends ExecOptions {
   /** @defaultValue `"object"` */
   readonly rowMode?: RowMode | undefined;
 }

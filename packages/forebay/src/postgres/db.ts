@@ -2,7 +2,7 @@
 
 import { systemClock } from "../base/clock.ts";
 import type { PipelinedStatement } from "../driver/capabilities.ts";
-import type { OperationOptions, StatementOptions } from "../driver/driver.ts";
+import type { ExecOptions, StatementOptions } from "../driver/driver.ts";
 import { fitArgs } from "../sql/args.ts";
 import { DB, type DBOptions, partsOf } from "../sql/db.ts";
 import type { PoolParts } from "../sql/pool-calls.ts";
@@ -111,7 +111,7 @@ export class PostgresDB extends DB<PgConnection> {
   override exec(
     sql: string,
     args: readonly unknown[] = NO_ARGS,
-    options?: OperationOptions,
+    options?: ExecOptions,
   ): Promise<ExecResult> {
     if (this.#pipelines?.takes(sql) !== true) return super.exec(sql, args, options);
     return this.#pipelines.runForCount(sql, args, options);

@@ -1,6 +1,6 @@
 // The calls that DB, Conn and Tx have in common, over whatever they run on.
 
-import type { DriverConn, OperationOptions, StatementOptions } from "../driver/driver.ts";
+import type { DriverConn, ExecOptions, StatementOptions } from "../driver/driver.ts";
 import { fitArgs } from "./args.ts";
 import { Rows } from "./rows.ts";
 import { finishExec, finishQuery, finishQueryRow, NO_ARGS, type Runner } from "./runner.ts";
@@ -40,7 +40,7 @@ export function runExec(
   runner: Runner<DriverConn>,
   sql: string,
   args: readonly unknown[] = NO_ARGS,
-  options?: OperationOptions,
+  options?: ExecOptions,
 ): Promise<ExecResult> {
   return runner.run(
     (conn, with_) => conn.query(sql, fitArgs(args, conn), with_),

@@ -1,6 +1,11 @@
 // Conn: one session of the pool, in one user's hands for as long as he wants.
 
-import type { DriverConn, OperationOptions, StatementOptions } from "../driver/driver.ts";
+import type {
+  DriverConn,
+  ExecOptions,
+  OperationOptions,
+  StatementOptions,
+} from "../driver/driver.ts";
 import { runExec, runQuery, runQueryRow, runRows } from "./calls.ts";
 import { connDone } from "./errors.ts";
 import type { Rows } from "./rows.ts";
@@ -73,7 +78,7 @@ export class Conn<C extends DriverConn = DriverConn> implements Querier, AsyncDi
   }
 
   /** See `Querier.exec`. */
-  exec(sql: string, args?: readonly unknown[], options?: OperationOptions): Promise<ExecResult> {
+  exec(sql: string, args?: readonly unknown[], options?: ExecOptions): Promise<ExecResult> {
     return runExec(this.#scope, sql, args, options);
   }
 
@@ -83,7 +88,7 @@ export class Conn<C extends DriverConn = DriverConn> implements Querier, AsyncDi
   }
 
   /** See `Querier.prepare`. The statement ends with the `Conn`. */
-  prepare(sql: string, options?: OperationOptions): Promise<Stmt> {
+  prepare(sql: string, options?: ExecOptions): Promise<Stmt> {
     const scope = this.#scope;
     return prepareStmt(scope, sql, () => scope.isOver, options);
   }

@@ -1,6 +1,11 @@
 // The calls that run on any connection of a pool: those of a DB, and those of its bulkheads.
 
-import type { DriverConn, OperationOptions, StatementOptions } from "../driver/driver.ts";
+import type {
+  DriverConn,
+  ExecOptions,
+  OperationOptions,
+  StatementOptions,
+} from "../driver/driver.ts";
 import type { Acquirer } from "../pool/bulkhead.ts";
 import type { Pool } from "../pool/pool.ts";
 import { runExec, runQuery, runQueryRow, runRows } from "./calls.ts";
@@ -79,7 +84,7 @@ export class PoolCalls<C extends DriverConn = DriverConn> implements Querier {
   }
 
   /** See `Querier.exec`. */
-  exec(sql: string, args?: readonly unknown[], options?: OperationOptions): Promise<ExecResult> {
+  exec(sql: string, args?: readonly unknown[], options?: ExecOptions): Promise<ExecResult> {
     return runExec(this.#runner, sql, args, options);
   }
 
@@ -92,7 +97,7 @@ export class PoolCalls<C extends DriverConn = DriverConn> implements Querier {
    * Prepares a statement on one connection now, so that a wrong one is found; on others when it
    * first runs there. See `Stmt`.
    */
-  prepare(sql: string, options?: OperationOptions): Promise<Stmt> {
+  prepare(sql: string, options?: ExecOptions): Promise<Stmt> {
     return prepareStmt(this.#runner, sql, () => false, options);
   }
 

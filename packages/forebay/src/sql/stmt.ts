@@ -6,6 +6,7 @@ import type {
   DriverResult,
   DriverRows,
   DriverStmt,
+  ExecOptions,
   OperationOptions,
   StatementOptions,
 } from "../driver/driver.ts";
@@ -86,7 +87,7 @@ export class Stmt implements AsyncDisposable {
   }
 
   /** As `Querier.exec`, of the statement prepared. */
-  exec(args: readonly unknown[] = NO_ARGS, options?: OperationOptions): Promise<ExecResult> {
+  exec(args: readonly unknown[] = NO_ARGS, options?: ExecOptions): Promise<ExecResult> {
     return this.#run(args, finishExec, options);
   }
 

@@ -3,7 +3,12 @@
 // file.
 
 import { isForebayError } from "../base/errors.ts";
-import type { DriverConn, OperationOptions, StatementOptions } from "../driver/driver.ts";
+import type {
+  DriverConn,
+  ExecOptions,
+  OperationOptions,
+  StatementOptions,
+} from "../driver/driver.ts";
 import { withinMs } from "../pool/within.ts";
 import { runExec, runQuery, runQueryRow, runRows } from "./calls.ts";
 import { txDone } from "./errors.ts";
@@ -91,7 +96,7 @@ export class Tx<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
   }
 
   /** See `Querier.exec`. */
-  exec(sql: string, args?: readonly unknown[], options?: OperationOptions): Promise<ExecResult> {
+  exec(sql: string, args?: readonly unknown[], options?: ExecOptions): Promise<ExecResult> {
     return runExec(this.#scope, sql, args, options);
   }
 
@@ -101,7 +106,7 @@ export class Tx<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
   }
 
   /** See `Querier.prepare`. The statement ends with the transaction. */
-  prepare(sql: string, options?: OperationOptions): Promise<Stmt> {
+  prepare(sql: string, options?: ExecOptions): Promise<Stmt> {
     const scope = this.#scope;
     return prepareStmt(scope, sql, () => scope.isOver, options);
   }

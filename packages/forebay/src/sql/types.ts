@@ -1,7 +1,13 @@
 // The shapes that callers of the SQL layer see: results, options, and what DB, Conn and Tx have in
 // common.
 
-import type { Column, OperationOptions, StatementOptions, TxOptions } from "../driver/driver.ts";
+import type {
+  Column,
+  ExecOptions,
+  OperationOptions,
+  StatementOptions,
+  TxOptions,
+} from "../driver/driver.ts";
 import type { Rows } from "./rows.ts";
 import type { Stmt } from "./stmt.ts";
 import type { Tx } from "./tx.ts";
@@ -103,7 +109,7 @@ export interface Querier {
    */
   queryRow<T = Row>(sql: string, args?: readonly unknown[], options?: StatementOptions): Promise<T>;
   /** Runs a statement for what it does; rows that it gives are dropped. */
-  exec(sql: string, args?: readonly unknown[], options?: OperationOptions): Promise<ExecResult>;
+  exec(sql: string, args?: readonly unknown[], options?: ExecOptions): Promise<ExecResult>;
   /** Rows that are fetched as they are read; see `Rows`. Nothing happens before the first read. */
   rows<T = Row>(sql: string, args?: readonly unknown[], options?: StatementOptions): Rows<T>;
   /**

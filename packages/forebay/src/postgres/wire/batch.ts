@@ -51,7 +51,9 @@ export class BatchCall extends Call<DriverResult[]> {
     options: StatementOptions | undefined,
     again?: (stale: KeptText) => Promise<DriverResult[]> | undefined,
   ) {
-    super(channel, "batch", options?.rowMode ?? "object", items[0]?.shape, options?.signal);
+    const timeoutMs = options?.timeoutMs ?? channel.config.statementTimeoutMs;
+    const rowMode = options?.rowMode ?? "object";
+    super(channel, "batch", rowMode, items[0]?.shape, options?.signal, timeoutMs);
     this.#items = items;
     this.#again = again;
   }

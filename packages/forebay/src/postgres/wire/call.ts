@@ -1,12 +1,15 @@
 // A request that someone waits for with a promise.
 
 import { addAbortListener, removeAbortListener } from "../../base/abort.ts";
+import type { Deadline, Deadlines } from "../../base/deadlines.ts";
+import { ForebayError } from "../../base/errors.ts";
 import type { Column, DriverResult, RowMode, StatementOptions } from "../../driver/driver.ts";
 import { Request, type RequestKind } from "./request.ts";
 import type { RowShape } from "./row-shape.ts";
 
 /** What a call needs of its connection. */
 export interface CallHost {
+  readonly config: { readonly deadlines: Deadlines; readonly statementTimeoutMs: number };
   /**
    * The caller has been rejected; what the server still does is to be stopped, and waited for by
    * whoever comes next.
@@ -25,13 +28,16 @@ export abstract class Call<T> extends Request {
   readonly #signal: AbortSignal | undefined;
   #resolve: (value: T | Promise<T>) => void = () => {};
   #reject: (error: unknown) => void = () => {};
+  #deadline: Deadline | undefined;
 
+  /** `timeoutMs` is `Infinity` for a call without a limit. */
   constructor(
     host: CallHost,
     kind: RequestKind,
     rowMode: RowMode,
     shape: RowShape | undefined,
     signal: AbortSignal | undefined,
+    timeoutMs: number = Infinity,
   ) {
     super(kind, rowMode, shape);
     this.#host = host;
@@ -41,6 +47,9 @@ export abstract class Call<T> extends Request {
       this.#reject = reject;
     });
     if (signal !== undefined) addAbortListener(signal, this);
+    if (timeoutMs !== Infinity) {
+      this.#deadline = host.config.deadlines.add(timeoutMs, () => this.#expire(timeoutMs));
+    }
   }
 
   /** What the caller gets of a call that has succeeded. */
@@ -59,9 +68,20 @@ export abstract class Call<T> extends Request {
   /** The signal was aborted. */
   handleEvent(): void {
     if (this.discarded) return;
+    this.#deadline?.cancel();
+    this.#giveUp(this.#signal?.reason);
+  }
+
+  #expire(timeoutMs: number): void {
+    if (this.discarded) return;
+    if (this.#signal !== undefined) removeAbortListener(this.#signal, this);
+    this.#giveUp(timedOut(timeoutMs));
+  }
+
+  #giveUp(reason: unknown): void {
     this.discarded = true;
     this.rows = [];
-    this.#reject(this.mapError(this.#signal?.reason));
+    this.#reject(this.mapError(reason));
     this.#host.abandon(this);
   }
 
@@ -71,6 +91,7 @@ export abstract class Call<T> extends Request {
       return;
     }
     if (this.#signal !== undefined) removeAbortListener(this.#signal, this);
+    this.#deadline?.cancel();
     if (!this.failed) {
       this.#succeed();
       return;
@@ -87,6 +108,16 @@ export abstract class Call<T> extends Request {
       this.#reject(error);
     }
   }
+}
+
+function timedOut(timeoutMs: number): ForebayError {
+  const what = `the statement took longer than ${timeoutMs}ms, and the server was asked to stop it`;
+  return new ForebayError(
+    "operating",
+    "STATEMENT_TIMEOUT",
+    `${what}: whether it was done, outside of a transaction, is not known`,
+    { retryable: false },
+  );
 }
 
 const NO_COLUMNS: readonly Column[] = [];
@@ -126,7 +157,8 @@ export class ResultCall<T = DriverResult> extends Call<T> {
     options: StatementOptions | undefined,
     ending: Ending<T>,
   ) {
-    super(host, kind, options?.rowMode ?? "object", shape, options?.signal);
+    const timeoutMs = options?.timeoutMs ?? host.config.statementTimeoutMs;
+    super(host, kind, options?.rowMode ?? "object", shape, options?.signal, timeoutMs);
     this.args = args;
     this.options = options;
     this.ending = ending;

@@ -4,6 +4,7 @@
 
 import { userInfo } from "node:os";
 import { type Clock, systemClock } from "../../base/clock.ts";
+import { Deadlines } from "../../base/deadlines.ts";
 import { UsageError } from "../../base/errors.ts";
 import { type ConnInfo, type Keyword, parseConnInfo, severalHosts } from "./conninfo.ts";
 import type { PgNotice } from "./errors.ts";
@@ -95,6 +96,12 @@ export interface PostgresOptions {
    * @defaultValue 256
    */
   readonly statementCacheMax?: number | undefined;
+  /**
+   * How long a statement may take; see `ExecOptions.timeoutMs`, which goes before it. `Infinity`
+   * for no limit. Not for COMMIT, COPY, and rows that are read as they come. @defaultValue
+   * `Infinity`
+   */
+  readonly statementTimeoutMs?: number | undefined;
   /** The most rows that a stream fetches at once; fewer when they are long. @defaultValue 1000 */
   readonly fetchRowsMax?: number | undefined;
   /**
@@ -137,6 +144,8 @@ export interface PostgresConfig {
   readonly connectTimeoutMs: number;
   readonly types: TypePolicy;
   readonly statements: StatementSettings;
+  readonly statementTimeoutMs: number;
+  readonly deadlines: Deadlines;
   readonly fetchRowsMax: number;
   readonly maxMessageBytes: number;
   readonly keepAliveMs: number;
@@ -225,6 +234,8 @@ export function resolveConfig(connInfo: string, options: PostgresOptions): Postg
       checkCount("statementCacheMax", options.statementCacheMax ?? STATEMENTS_DEFAULT),
       (message) => process.emitWarning(message, { code: "FOREBAY_STATEMENT_MODE" }),
     ),
+    statementTimeoutMs: checkMs("statementTimeoutMs", options.statementTimeoutMs ?? Infinity),
+    deadlines: new Deadlines(options.clock ?? systemClock),
     fetchRowsMax: checkCount("fetchRowsMax", options.fetchRowsMax ?? FETCH_ROWS_DEFAULT),
     maxMessageBytes: checkCount(
       "maxMessageBytes",

@@ -31,7 +31,7 @@ const LEVELS: Readonly<Record<IsolationLevel, string>> = {
   serializable: "SERIALIZABLE",
 };
 
-const CAPABILITIES: readonly Capability[] = ["cancel", "loss"];
+const CAPABILITIES: readonly Capability[] = ["cancel", "deadline", "loss"];
 
 let channelOfConnection: (conn: PgConnection) => Channel;
 let statementsOfConnection: (conn: PgConnection) => Statements;
@@ -232,7 +232,7 @@ export class PgConnection implements DriverConn {
 /** COMMIT. */
 class CommitCall extends ResultCall {
   constructor(channel: Channel, options: OperationOptions | undefined) {
-    super(channel, "simple", undefined, [], options, WHOLE_RESULT);
+    super(channel, "simple", undefined, [], { ...options, timeoutMs: Infinity }, WHOLE_RESULT);
     this.isCancellable = false;
   }
 

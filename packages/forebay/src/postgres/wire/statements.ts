@@ -3,6 +3,7 @@
 // value is taken and given in the same way whether or not the types happen to be known.
 
 import { randomBytes } from "node:crypto";
+import { UsageError } from "../../base/errors.ts";
 import type { PipelinedStatement } from "../../driver/capabilities.ts";
 import type {
   DriverResult,
@@ -71,6 +72,14 @@ const PLAIN_ITEM: BatchItem = {
 };
 const ROWS_AS_ARRAYS: StatementOptions = { rowMode: "array" };
 
+function checkTimeout(timeoutMs: number | undefined): void {
+  if (timeoutMs === undefined || timeoutMs > 0) return;
+  throw new UsageError(
+    "ARGUMENT_INVALID",
+    "timeoutMs must be above 0 milliseconds; Infinity stands for no limit",
+  );
+}
+
 /** Parse and Describe alone. */
 class PrepareCall extends Call<Description> {
   readonly #channel: Channel;
@@ -117,8 +126,12 @@ export class Statements implements Again {
     tries = 0,
   ): Promise<T> {
     const known = this.#cache.find(sql);
-    if (known !== undefined) return known.run(args, options, ending, this, tries);
+    if (known !== undefined && options?.timeoutMs === undefined) {
+      return known.run(args, options, ending, this, tries);
+    }
     try {
+      checkTimeout(options?.timeoutMs);
+      if (known !== undefined) return known.run(args, options, ending, this, tries);
       return this.#runUnknown(sql, args, options, ending, tries);
     } catch (error) {
       return Promise.reject(error);
@@ -171,6 +184,7 @@ export class Statements implements Again {
     const channel = this.#channel;
     let items: BatchItem[] = [];
     try {
+      checkTimeout(options?.timeoutMs);
       channel.write(() => {
         const texts = new Set<string>();
         items = statements.map(({ sql, args = NO_ARGS }) => this.#writeItem(sql, args, texts));
