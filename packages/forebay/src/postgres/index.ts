@@ -1,7 +1,12 @@
 // forebay/postgres: connections to PostgreSQL.
 
 export { copyFrom } from "./copy.ts";
-export { openPostgres, type PostgresDB, type PostgresDBOptions } from "./db.ts";
+export {
+  type ColumnsResult,
+  openPostgres,
+  type PostgresDB,
+  type PostgresDBOptions,
+} from "./db.ts";
 export { postgresDriver } from "./driver.ts";
 export { namedArgs } from "./named-args.ts";
 export type { PipeliningOptions } from "./pipelines.ts";
