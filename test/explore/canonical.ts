@@ -83,11 +83,11 @@ function lineOf(world: World, conn: Conn): string {
   const holder = holderOf(world, conn);
   const flags = [isLost, answers, holder === undefined ? "" : sortOf(holder)];
   if (state === "closing" || state === "gone") return `${state} ${flags.join()}`;
-  const { aliveAtMs } = slot;
+  const { aliveAtMs, outlived } = slot;
   const isNew = slot.generation === 0;
   flags.push(isNew, isNew && dialedAtMs <= world.failedAtMs, resets === world.resets);
   if (world.setting.pings && state !== "dialing") {
-    flags.push(aliveAtMs === world.nowMs, aliveAtMs < world.core.suspectAtMs);
+    flags.push(aliveAtMs === world.nowMs, outlived !== world.core.suspicions);
   }
   return `${state} ${flags.map((flag) => (flag === true ? 1 : flag === false ? 0 : flag)).join()}`;
 }

@@ -81,12 +81,12 @@ export function checkServed(world: World): void {
 /** Throws when there is no reason to ping this connection. */
 export function checkPing(world: World, conn: Conn): void {
   const { core, nowMs, setting } = world;
-  const { aliveAtMs } = conn.slot;
+  const { aliveAtMs, outlived } = conn.slot;
   assert(setting.pings && core.phase === "open", "what is pinged can be, and is of use");
   assert(conn.state === "free" && !conn.isLost, "what is pinged is free");
   const waiting = world.callers.filter(({ state }) => state === "waiting").length;
   const isWanted = needsPing(world, conn) && waiting > likelyPings(world);
-  const isSuspect = aliveAtMs < core.suspectAtMs;
+  const isSuspect = outlived !== core.suspicions;
   const isQuietest = world.conns.every(
     ({ state, slot }) => state !== "free" || slot.aliveAtMs >= aliveAtMs,
   );
@@ -116,7 +116,7 @@ export function mayAnyHave(world: World): boolean {
 /** Pings under way of connections that are not under suspicion. */
 function likelyPings({ core, conns }: World): number {
   return conns.filter(
-    ({ state, slot }) => state === "pinging" && slot.aliveAtMs >= core.suspectAtMs,
+    ({ state, slot }) => state === "pinging" && slot.outlived === core.suspicions,
   ).length;
 }
 
@@ -135,7 +135,7 @@ function mayHave(world: World, lane: Lane<Caller>): boolean {
 
 function needsPing(world: World, { slot }: Conn): boolean {
   if (!world.setting.pings) return false;
-  const { limits, suspectAtMs } = world.core;
+  const { limits, suspicions } = world.core;
   const isQuiet = world.nowMs - slot.aliveAtMs >= limits.pingAfterIdleMs;
-  return isQuiet || slot.aliveAtMs < suspectAtMs;
+  return isQuiet || slot.outlived !== suspicions;
 }

@@ -246,7 +246,7 @@ export const exhibits: readonly Exhibit[] = [
   {
     bug: "connections under suspicion are handed out unasked (HikariCP's half-open storm)",
     file: "facts.ts",
-    find: "return (isQuiet || slot.aliveAtMs < this.suspectAtMs) && slot.conn?.ping !== undefined;",
+    find: "return (isQuiet || slot.outlived !== this.suspicions) && slot.conn?.ping !== undefined;",
     replace: "return isQuiet && slot.conn?.ping !== undefined;",
   },
   {

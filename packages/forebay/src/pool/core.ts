@@ -268,7 +268,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
    */
   suspect(nowMs: MonotonicMs): void {
     if (this.phase !== "open") return;
-    this.suspectAtMs = nowMs;
+    this.suspicions += 1;
     for (const slot of this.slots.idle) if (this.needsPing(slot, nowMs)) this.#ping(slot);
   }
 
@@ -298,6 +298,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   /** A connection is free: to be retired, else for the waiter whose turn it is, else idle. */
   #offer(slot: Slot<C>, nowMs: MonotonicMs): void {
     slot.aliveAtMs = nowMs;
+    slot.outlived = this.suspicions;
     const reason = this.reasonToRetire(slot, nowMs);
     if (reason !== undefined) {
       this.#retire(slot, reason);

@@ -28,8 +28,11 @@ export class PoolFacts<C extends PooledConn, L> {
   isSuspended: boolean = false;
   /** How often the pool has been reset: connections of an earlier time are not used again. */
   epoch: number = 0;
-  /** Connections that have not shown since then that they live are under suspicion. */
-  suspectAtMs: number = -Infinity;
+  /**
+   * How often all connections have come under suspicion. A number and no time: what has shown that
+   * it lives right before a stall is as old as the moment after it, in the pool's time.
+   */
+  suspicions: number = 0;
   /** As many connections are to be opened ahead of any need; 0 for none. */
   warmTarget: number = 0;
   /** maxIdleConns as far as maxOpenConns lets it. */
@@ -81,7 +84,7 @@ export class PoolFacts<C extends PooledConn, L> {
   get pingSupply(): number {
     let likely = 0;
     if (this.slots.pinging.size === 0) return likely;
-    for (const slot of this.slots.pinging) if (slot.aliveAtMs >= this.suspectAtMs) likely += 1;
+    for (const slot of this.slots.pinging) if (slot.outlived === this.suspicions) likely += 1;
     return likely;
   }
 
@@ -168,7 +171,7 @@ export class PoolFacts<C extends PooledConn, L> {
   /** Whether the connection must show that it lives before it is handed out, and can. */
   needsPing(slot: Slot<C>, nowMs: MonotonicMs): boolean {
     const isQuiet = nowMs - slot.aliveAtMs >= this.limits.pingAfterIdleMs;
-    return (isQuiet || slot.aliveAtMs < this.suspectAtMs) && slot.conn?.ping !== undefined;
+    return (isQuiet || slot.outlived !== this.suspicions) && slot.conn?.ping !== undefined;
   }
 
   /** The idle connection to be pinged next to keep it alive: one at a time, where it can be. */

@@ -130,6 +130,8 @@ export class Slot<C extends PooledConn> implements Linked<Slot<C>> {
   idleSinceMs: MonotonicMs = NOT_YET_MS;
   /** When it last showed that it lives: at the end of its dial, of a use, of a ping. */
   aliveAtMs: MonotonicMs = NOT_YET_MS;
+  /** The last suspicion after which it has shown that it lives. */
+  outlived = -1;
   /** When it was last granted. Valid while leased. */
   leasedAtMs: MonotonicMs = NOT_YET_MS;
   /** Counts grants; a lease is the current one if it has this number and the slot is leased. */

@@ -144,11 +144,13 @@ describe("a request", () => {
       conn.query("SELECT 2", []),
       conn.query("SELECT $1", ["3"]),
     ]);
-    expect(await peer.receiveUntil("Q")).toBe("PBDESQ");
+    // The first two are to be kept; of the third it is not known yet what is kept.
+    expect(await peer.receiveUntil("S")).toBe("PDBES");
+    expect(await peer.receiveUntil("S")).toBe("PDBES");
     expect(await peer.receiveUntil("S")).toBe("PBDES");
     expect(chunks).toBe(1);
     const extended = Buffer.concat([message("1"), message("2")]);
-    await peer.send(extended, reply("1"), reply("2"), extended, reply("3"));
+    await peer.send(extended, reply("1"), extended, reply("2"), extended, reply("3"));
     expect((await answers).map((answer) => answer.rows)).toEqual([
       [{ v: "1" }],
       [{ v: "2" }],
