@@ -4,7 +4,8 @@
 
 import { UsageError } from "../../base/errors.ts";
 
-const KEYWORDS = [
+/** The keywords that are understood, by libpq's names. */
+export const KEYWORDS = [
   "host",
   "hostaddr",
   "port",
@@ -29,7 +30,7 @@ const KEYWORDS = [
   "options",
 ] as const;
 
-/** The keywords that are understood, by libpq's names. */
+/** One of them. */
 export type Keyword = (typeof KEYWORDS)[number];
 
 /** What a connection string says. */
@@ -39,7 +40,7 @@ export type ConnInfo = ReadonlyMap<Keyword, string>;
  * Keywords of libpq that are not understood here, with the values that ask for nothing beyond what
  * is done anyway.
  */
-const HARMLESS: Readonly<Record<string, readonly string[]>> = {
+export const UNSUPPORTED: Readonly<Record<string, readonly string[]>> = {
   client_encoding: ["utf8", "utf-8", "unicode", "auto"],
   fallback_application_name: [],
   gssdelegation: ["0"],
@@ -59,6 +60,7 @@ const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   requirepeer: [],
   scram_client_key: [],
   scram_server_key: [],
+  servicefile: [],
   ssl_max_protocol_version: ["tlsv1.3"],
   ssl_min_protocol_version: ["tlsv1.2"],
   sslcertmode: ["allow"],
@@ -104,7 +106,7 @@ class Collected {
       this.values.set(known, value);
       return;
     }
-    const harmless = Object.hasOwn(HARMLESS, keyword) ? HARMLESS[keyword] : undefined;
+    const harmless = Object.hasOwn(UNSUPPORTED, keyword) ? UNSUPPORTED[keyword] : undefined;
     if (harmless === undefined) {
       throw invalid(
         `${this.#source} has an unknown keyword ${where}. ` +

@@ -10,7 +10,8 @@ import { type ConnInfo, type Keyword, parseConnInfo, parseService } from "./conn
 /** Environment variables. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const VARIABLES: Readonly<Record<Keyword, string>> = {
+/** The environment variable of each keyword. */
+export const VARIABLES: Readonly<Record<Keyword, string>> = {
   host: "PGHOST",
   hostaddr: "PGHOSTADDR",
   port: "PGPORT",
