@@ -70,10 +70,10 @@ describe.runIf(inject("postgresKind") === "embedded")("a primary and its standby
     ["standby", "standby", "standby"],
     ["prefer-standby", "standby", "standby"],
   ])("%s is the %s, or in the other order the %s", async (kind, first, second) => {
-    const ports = [primary.port, standby.port];
+    const [a, b] = [primary.port, standby.port];
     const options = { targetSessionAttrs: kind } as const;
-    expect(await nameOf(await connect(at(ports, options)))).toBe(first);
-    expect(await nameOf(await connect(at(ports.reverse(), options)))).toBe(second);
+    expect(await nameOf(await connect(at([a, b], options)))).toBe(first);
+    expect(await nameOf(await connect(at([b, a], options)))).toBe(second);
   });
 
   test("a URL names both, and what is wanted", async () => {

@@ -42,12 +42,10 @@ export async function startStandby(primary: EmbeddedServer): Promise<Standby> {
     const log = path.join(custodian.directory, "standby.log");
     const { ended } = await custodian.run({
       file: path.join(programs, "bin", "postgres"),
-      args: [
-        ...["-D", data],
-        ...["-c", `config_file=${config}`],
-        ...["-c", `port=${port}`],
-        ...["-c", `primary_conninfo=${source}`],
-      ],
+      args: ["-D", data, "-c", `config_file=${config}`, "-c", `port=${port}`].concat([
+        "-c",
+        `primary_conninfo=${source}`,
+      ]),
       env: { LC_ALL: "C", TZ: "UTC" },
       log,
       account,
@@ -76,7 +74,7 @@ async function setting(conn: PgConnection, name: string): Promise<string> {
   return row?.value ?? "";
 }
 
-/** The order matters: what is written while the files are copied is in the log from the start on. */
+/** What is written while the files are copied is in the log from the start on. */
 async function copy(conn: PgConnection, from: string, to: string): Promise<void> {
   await conn.query("SELECT pg_backup_start('standby', true)", []);
   fs.cpSync(from, to, { recursive: true, filter: (file) => belongs(path.relative(from, file)) });

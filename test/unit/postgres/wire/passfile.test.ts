@@ -1,6 +1,6 @@
 // The file of passwords: which line fits, and which file is not used.
 
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -101,9 +101,12 @@ describe("the file", () => {
     expect(await from("", path, { PGPASSFILE: none, HOME: none })).toBe("hush");
     expect(await from(`passfile=${path}`, undefined, { PGPASSFILE: none })).toBe("hush");
     expect(await from("", undefined, { PGPASSFILE: path, HOME: none })).toBe("hush");
-    if (process.platform !== "win32") {
-      expect(await from("", undefined, { HOME: directory })).toBe("hush");
-    }
+    const folder = process.platform === "win32" ? join(directory, "postgresql") : directory;
+    mkdirSync(folder, { recursive: true });
+    const name = process.platform === "win32" ? "pgpass.conf" : ".pgpass";
+    writeFileSync(join(folder, name), "db:5432:shop:app:hush\n", { mode: 0o600 });
+    const home = { HOME: directory, APPDATA: directory };
+    expect(await from("", undefined, home)).toBe("hush");
     expect(await from("", undefined, {})).toBeUndefined();
   });
 

@@ -75,7 +75,10 @@ export interface PostgresOptions {
   readonly hostAddr?: string | readonly string[] | undefined;
   /** One for all hosts, or one for each. @defaultValue `PGPORT`, else 5432 */
   readonly port?: number | string | readonly number[] | undefined;
-  /** What the server must be; others are passed over. @defaultValue `PGTARGETSESSIONATTRS`, else `"any"` */
+  /**
+   * What the server must be; others are passed over. @defaultValue `PGTARGETSESSIONATTRS`, else
+   * `"any"`
+   */
   readonly targetSessionAttrs?: TargetSessionAttrs | undefined;
   /**
    * `random` tries the hosts, and the addresses of each, in an order drawn for each connection.

@@ -149,7 +149,9 @@ function setCredentials(collected: Collected, credentials: string): void {
   if (password !== "") collected.set("password", password, "in the password");
 }
 
-/** As libpq does: hosts and ports become two lists, in which a silent place stands for the default. */
+/**
+ * As libpq does: hosts and ports become two lists, in which a silent place stands for the default.
+ */
 function setHosts(collected: Collected, specs: readonly string[]): void {
   const matches = specs.map((spec) => /^(\[[^\]]*\]|[^:[\]]*)(?::([0-9]*))?$/u.exec(spec));
   const hosts = matches.map((match) => {
