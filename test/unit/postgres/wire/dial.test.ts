@@ -215,6 +215,14 @@ describe("the addresses of a name", () => {
     expect(server.count).toBe(0);
   });
 
+  test("are not looked up where they are given", async () => {
+    const server = await listen();
+    const lookup = () => Promise.reject(new Error("looked up"));
+    const { connecting } = dial([server], { host: "db.example", hostAddr: "127.0.0.1", lookup });
+    const peer = await greet(server);
+    expect(await served(connecting, peer)).toBe(true);
+  });
+
   test("that do not exist let the next host be tried", async () => {
     const server = await listen();
     const lookup = () => Promise.reject(Object.assign(new Error("none"), { code: "ENOTFOUND" }));
@@ -270,14 +278,18 @@ describe("load_balance_hosts=random", () => {
   });
 
   test("tries the addresses of a host in the order that is drawn", async () => {
-    const server = await listen();
-    // One host draws nothing that matters; of the two addresses, the second goes first.
-    const random = drawn(0, 0.9);
-    const lookup = () => Promise.resolve(["::1", "127.0.0.1"]);
-    const options = { host: "db.example", lookup, loadBalanceHosts: "random", random } as const;
-    const failing = errorOf(dial([server], options).connecting);
-    await refuse(server, "28P01");
-    expect(isPgError(await failing)).toBe(true);
+    const { port } = await closedServer();
+    const lookup = () => Promise.resolve(["127.0.0.1", "::1"]);
+    for (const [draw, order] of [
+      [0.9, /\(::1\).*\(127\.0\.0\.1\)/u],
+      [0.1, /\(127\.0\.0\.1\).*\(::1\)/u],
+    ] as const) {
+      // The first draw is among the hosts, of which there is one.
+      const random = drawn(0, draw);
+      const options = { host: "db.example", port, lookup, random } as const;
+      const { connecting } = dial([], { ...options, loadBalanceHosts: "random" });
+      expect(String(await errorOf(connecting))).toMatch(order);
+    }
   });
 
   test("is not the default", async () => {

@@ -143,7 +143,7 @@ class Dial {
       await channel.close();
     } catch (error) {
       await channel?.close();
-      this.#fail({ server, address, misfit: undefined, error: limit.reason ?? error });
+      this.#fail({ server, address, misfit: undefined, error });
     } finally {
       limit.end();
     }
@@ -163,19 +163,13 @@ class Limit {
   readonly #outer: AbortSignal;
   readonly #controller = new AbortController();
   readonly #timer: Timer | undefined;
-  /** The error of the attempt once the time is up. */
-  reason: ForebayError | undefined;
 
   constructor(config: TargetConfig, outer: AbortSignal) {
     const { clock, connectTimeoutMs } = config;
     this.#outer = outer;
     addAbortListener(outer, this.#onOuter);
     if (connectTimeoutMs > TIMER_DELAY_MAX_MS) return;
-    this.#timer = clock.setTimer(connectTimeoutMs, () => {
-      if (this.signal.aborted) return;
-      this.reason = timedOut(config);
-      this.#controller.abort(this.reason);
-    });
+    this.#timer = clock.setTimer(connectTimeoutMs, () => this.#controller.abort(timedOut(config)));
   }
 
   get signal(): AbortSignal {
