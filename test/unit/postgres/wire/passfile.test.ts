@@ -27,6 +27,7 @@ describe("the line for a server", () => {
     ["\\*:5432:shop:app:secret", { host: "*" }, "secret"],
     ["db:5432:shop:app:first\ndb:5432:shop:app:second", {}, "first"],
     ["other:*:*:*:no\n*:*:*:*:rest", {}, "rest"],
+    ["#db:5432:shop:app:no", { host: "#db" }, undefined],
     ["# db:5432:shop:app:no\n\ndb:5432:shop:app:yes\n", {}, "yes"],
     ["db:5432:shop:app:secret\r\n", {}, "secret"],
     ["db:5432:shop:app:a\\:b\\\\c", {}, "a:b\\c"],
