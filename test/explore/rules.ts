@@ -115,9 +115,8 @@ export function mayAnyHave(world: World): boolean {
 
 /** Pings under way of connections that are not under suspicion. */
 function likelyPings({ core, conns }: World): number {
-  return conns.filter(
-    ({ state, slot }) => state === "pinging" && slot.outlived === core.suspicions,
-  ).length;
+  return conns.filter(({ state, slot }) => state === "pinging" && slot.outlived === core.suspicions)
+    .length;
 }
 
 /** Whether the bulkhead may have one more, counted from the callers. */

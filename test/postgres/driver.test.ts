@@ -34,3 +34,8 @@ test("a connection shows what it can do", async () => {
     ]),
   );
 });
+
+test("a connection knows where it goes", async () => {
+  const conn = await connect();
+  expect([conn.host, conn.port]).toEqual([inject("postgresHost"), inject("postgresPort")]);
+});

@@ -13,6 +13,7 @@ export type OperatingErrorCode =
   | "POOL_NESTED_ACQUIRE"
   | "CONNECT_FAILED"
   | "CONNECT_TIMEOUT"
+  | "TARGET_NOT_FOUND"
   | "DRIVER_TIMEOUT"
   | "NO_ROWS"
   | "TX_DONE"

@@ -16,7 +16,9 @@ export type {
   ChannelBindingMode,
   PasswordSource,
   PostgresOptions,
+  ProtocolVersion,
   SslMode,
+  TargetSessionAttrs,
 } from "./wire/config.ts";
 export { PgConnection } from "./wire/connection.ts";
 export { postgres, PostgresConnector } from "./wire/connector.ts";
@@ -30,6 +32,7 @@ export {
   type PgNotice,
   ProtocolError,
 } from "./wire/errors.ts";
+export type { PasswordRequest } from "./wire/passfile.ts";
 export type { Statement } from "./wire/statement.ts";
 export type { StatementMode } from "./wire/statement-settings.ts";
 export { json, type JsonParam, type TypePolicy } from "./wire/types/index.ts";

@@ -6,21 +6,24 @@ import { describe, expect, test } from "vitest";
 import { UsageError } from "../../../../packages/forebay/src/base/errors.ts";
 import {
   describeTarget,
-  type PostgresConfig,
   type PostgresOptions,
   resolveConfig,
+  type TargetConfig,
 } from "../../../../packages/forebay/src/postgres/wire/config.ts";
 import { postgres } from "../../../../packages/forebay/src/postgres/index.ts";
 
-function resolve(connInfo: string, options: PostgresOptions = {}): PostgresConfig {
+function resolve(connInfo: string, options: PostgresOptions = {}): TargetConfig {
   return resolveConfig(connInfo, { env: {}, ...options });
 }
 
 /** What a connection string says beyond the defaults. */
 function essence(connInfo: string) {
-  const { host, port, user, database, sslMode, password } = resolve(connInfo, { user: undefined });
-  return { host, port, user, database, sslMode, password: password() };
+  const { hosts, user, database, sslMode, password } = resolve(connInfo, { user: undefined });
+  const [{ host, port } = {}] = hosts;
+  return { host, port, user, database, sslMode, password: password(anywhere) };
 }
+
+const anywhere = { host: "", port: 0, user: "", database: "" };
 
 const base = {
   host: "localhost",
@@ -72,8 +75,6 @@ describe("a connection string", () => {
 
   test.each([
     ["mysql://app@db", "postgres://"],
-    ["postgres://app@a,b/shop", "several hosts"],
-    ["host=a,b user=app", "several hosts"],
     ["postgres://app:hush@hush@db", "%40"],
     ["postgres://app:hu%zzsh@db", "percent-encoded"],
     ["postgres://app:hush%00@db", "NUL"],
@@ -83,9 +84,16 @@ describe("a connection string", () => {
     ["postgres://app@db?hush=1", "unknown keyword as parameter 1"],
     ["postgres://app@db?sslmode=hush", "sslmode must be one of"],
     ["postgres://app@db?sslmode", 'lacks "="'],
-    ["postgres://app@db?target_session_attrs=read-write", "target_session_attrs"],
+    ["postgres://app@db?target_session_attrs=hush", "target_session_attrs must be one of"],
+    ["postgres://app@db?load_balance_hosts=hush", "load_balance_hosts must be one of"],
+    ["postgres://app@db?require_auth=hush", "require_auth is not supported"],
+    ["postgres://app@db?sslcrl=hush", "sslcrl is not supported"],
+    ["user=app sslsni=hush", "sslsni must be one of 0, 1"],
+    ["user=app min_protocol_version=3.1", "min_protocol_version must be one of"],
+    ["user=app max_protocol_version=hush", "max_protocol_version must be one of"],
+    ["user=app min_protocol_version=3.2 max_protocol_version=3.0", "must not be newer"],
     ["postgres://app@db?client_encoding=latin1", "client_encoding"],
-    ["postgres://app@db?service=hush", "service"],
+    ["postgres://app@db?service=hush", "the service is not defined"],
     ["postgres://app@db?toString=hush", "unknown keyword"],
     ["password=my hush", "lacks"],
     ["user=app password='hush", "closing quote"],
@@ -138,8 +146,7 @@ describe("the environment", () => {
   test("gives what nobody else says", () => {
     const config = resolveConfig("", { env });
     expect(config).toMatchObject({
-      host: "envhost",
-      port: 7000,
+      hosts: [{ host: "envhost", port: 7000 }],
       user: "envuser",
       database: "envdb",
       sslMode: "require",
@@ -152,7 +159,7 @@ describe("the environment", () => {
       channelBinding: "require",
       sslNegotiation: "direct",
     });
-    expect(config.password()).toBe("envpass");
+    expect(config.password(anywhere)).toBe("envpass");
   });
 
   test("yields to the connection string, which yields to the options", () => {
@@ -161,15 +168,16 @@ describe("the environment", () => {
       host: "option",
       applicationName: "option",
     });
-    expect(config).toMatchObject({ host: "option", port: 1, user: "u", database: "db" });
+    expect(config).toMatchObject({ user: "u", database: "db" });
+    expect(config.hosts).toMatchObject([{ host: "option", port: 1 }]);
     expect(config.applicationName).toBe("option");
-    expect(config.password()).toBe("p");
+    expect(config.password(anywhere)).toBe("p");
   });
 
   test("counts as silent where it is empty", () => {
     const empty = Object.fromEntries(Object.keys(env).map((name) => [name, ""]));
     const config = resolveConfig("user=u", { env: empty });
-    expect(config).toMatchObject({ host: "localhost", port: 5432, database: "u" });
+    expect(config).toMatchObject({ hosts: [{ host: "localhost", port: 5432 }], database: "u" });
     expect(config.connectTimeoutMs).toBe(10_000);
   });
 
@@ -182,7 +190,11 @@ describe("the environment", () => {
 describe("options", () => {
   test("have defaults", () => {
     expect(resolve("", { user: "u" })).toMatchObject({
-      socketPath: undefined,
+      hosts: [{ host: "localhost", hostAddr: undefined, socketPath: undefined }],
+      targetSessionAttrs: "any",
+      loadBalanceHosts: "disable",
+      sslSni: true,
+      protocolMinors: { min: 0, max: 0 },
       channelBinding: "prefer",
       applicationName: "forebay",
       options: undefined,
@@ -201,7 +213,6 @@ describe("options", () => {
     [{ maxMessageBytes: 2 ** 40 }, "maxMessageBytes"],
     [{ int8: "long" as "auto" }, "int8"],
     [{ sslMode: "on" as "require" }, "sslmode"],
-    [{ host: "a,b" }, "several hosts"],
     [{ user: "a\0b" }, "user"],
   ])("%j are refused", (options, reason) => {
     expect(() => resolve("", { user: "u", ...options })).toThrow(reason);
@@ -212,7 +223,7 @@ describe("options", () => {
     ["/tmp/", 1, "/tmp/.s.PGSQL.1"],
     ["@abstract", 5432, "\0abstract/.s.PGSQL.5432"],
   ])("of the directory %s give the socket's path", (host, port, path) => {
-    expect(resolve("", { user: "u", host, port }).socketPath).toBe(path);
+    expect(resolve("", { user: "u", host, port }).hosts[0]?.socketPath).toBe(path);
   });
 
   test("give a name without secrets, and no dump shows the password", () => {

@@ -62,6 +62,7 @@ function open() {
   const facts: SessionFacts = {
     parameters: new Map(),
     processId: 1,
+    protocolVersion: "3.0",
     cancelKey: Buffer.alloc(4),
   };
   const session = new Session(facts, policy, {
@@ -300,6 +301,7 @@ function start(options: Partial<StartupOptions> = {}) {
       password: "secret",
       parameters: new Map([["user", "app"]]),
       channelBinding: "prefer",
+      protocolMinors: { min: 0, max: 0 },
       encrypted: false,
       endPoint: undefined,
       nonce: "abc",
@@ -331,6 +333,7 @@ describe("the beginning of a session", () => {
     expect(facts).toEqual([
       {
         processId: 77,
+        protocolVersion: "3.0",
         cancelKey: Buffer.from(int32(99)),
         parameters: new Map([["server_version", "18.0"]]),
       },

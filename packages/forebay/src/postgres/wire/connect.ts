@@ -1,22 +1,18 @@
-// Making a connection: the attempts that sslmode allows, the beginning of the session, and a bound
-// on all of it.
+// From an address to a session that is ready: the attempts that sslmode allows, one after the
+// other. Bounded in time by whoever asks.
 
-import { addAbortListener, removeAbortListener } from "../../base/abort.ts";
 import { pbkdf2, randomBytes } from "node:crypto";
+import { addAbortListener, removeAbortListener } from "../../base/abort.ts";
 import { unreachable } from "../../base/assert.ts";
-import { type Clock, TIMER_DELAY_MAX_MS } from "../../base/clock.ts";
-import { ForebayError, isForebayError } from "../../base/errors.ts";
-import type { ConnectOptions } from "../../driver/driver.ts";
-import { orAborted } from "./abort.ts";
+import { isForebayError } from "../../base/errors.ts";
 import { callOut } from "./call-out.ts";
 import { Channel } from "./channel.ts";
-import { describeTarget, type PostgresConfig } from "./config.ts";
-import { PgConnection } from "./connection.ts";
-import { isPgError, ProtocolError } from "./errors.ts";
+import type { PostgresConfig } from "./config.ts";
+import { isPgError } from "./errors.ts";
 import { MessageReader } from "./proto/reader.ts";
 import { type SessionFacts, Startup, type StartupOptions } from "./startup.ts";
 import {
-  addressOf,
+  type Address,
   destroyed,
   openTransport,
   type Security,
@@ -28,82 +24,23 @@ import {
 const STARTUP_MESSAGE_BYTES = 64 * 1024;
 
 /**
- * Makes one connection.
- *
- * Rejects with `options.signal.reason`; with a `ForebayError` of `CONNECT_TIMEOUT`,
- * `CONNECT_FAILED` (with the socket's error as `cause`), `TLS_UNAVAILABLE`, `TLS_FAILED` or
- * `AUTH_FAILED`; with a `PgError` when the server refused; with a `ProtocolError`. Nothing is left
- * open then.
+ * Begins a session: tries what sslmode allows, one after the other; the error of the first try
+ * counts. Nothing is left open on a rejection.
  */
-export async function connect(
+export async function openSession(
   config: PostgresConfig,
-  options: ConnectOptions,
-): Promise<PgConnection> {
-  const bound = new AbortController();
-  const onAbort = () => bound.abort(options.signal.reason);
-  options.signal.throwIfAborted();
-  addAbortListener(options.signal, onAbort);
-  const timer = startTimer(config.clock, config.connectTimeoutMs, () =>
-    bound.abort(timedOut(config)),
-  );
-  try {
-    const channel = await openSession(config, bound.signal);
-    if (bound.signal.aborted) await channel.close();
-    bound.signal.throwIfAborted();
-    if (channel.lost !== undefined) throw channel.lost.reason;
-    channel.onLost = options.onLost;
-    return new PgConnection(channel);
-  } catch (error) {
-    bound.signal.throwIfAborted();
-    throw explain(config, error);
-  } finally {
-    timer?.cancel();
-    removeAbortListener(options.signal, onAbort);
-  }
-}
-
-function startTimer(clock: Clock, delayMs: number, fire: () => void) {
-  return delayMs <= TIMER_DELAY_MAX_MS ? clock.setTimer(delayMs, fire) : undefined;
-}
-
-function timedOut(config: PostgresConfig): ForebayError {
-  return new ForebayError(
-    "operating",
-    "CONNECT_TIMEOUT",
-    `${describeTarget(config)}: no connection after ${config.connectTimeoutMs}ms`,
-    { retryable: true },
-  );
-}
-
-/**
- * Says where it was that a socket's error came from. Errors that speak for themselves stay as they
- * are.
- */
-function explain(config: PostgresConfig, error: unknown): unknown {
-  if (isPgError(error) || isForebayError(error) || error instanceof ProtocolError) return error;
-  const reason = error instanceof Error ? error.message || String(codeOf(error)) : String(error);
-  return new ForebayError(
-    "operating",
-    "CONNECT_FAILED",
-    `${describeTarget(config)}: cannot connect: ${reason}`,
-    { retryable: true, cause: error },
-  );
-}
-
-function codeOf(error: unknown): unknown {
-  return (error as { readonly code?: unknown } | null)?.code;
-}
-
-/** Tries what sslmode allows, one after the other; the error of the first try counts. */
-async function openSession(config: PostgresConfig, signal: AbortSignal): Promise<Channel> {
-  const password = await orAborted(Promise.resolve(config.password()), signal);
+  address: Address,
+  password: string | undefined,
+  signal: AbortSignal,
+): Promise<Channel> {
   const [first, second] = securities(config);
+  const attempt = (security: Security) => trySession(config, address, security, password, signal);
   try {
-    return await trySession(config, first, password, signal);
+    return await attempt(first);
   } catch (error) {
     if (second === undefined || signal.aborted || !mayDifferBySecurity(error)) throw error;
     try {
-      return await trySession(config, second, password, signal);
+      return await attempt(second);
     } catch {
       signal.throwIfAborted();
       throw error;
@@ -137,11 +74,12 @@ function mayDifferBySecurity(error: unknown): boolean {
 
 async function trySession(
   config: PostgresConfig,
+  address: Address,
   security: Security,
   password: string | undefined,
   signal: AbortSignal,
 ): Promise<Channel> {
-  const transport = await openTransport(config, addressOf(config), security, signal);
+  const transport = await openTransport(config, address, security, signal);
   try {
     return await beginSession(config, transport, password, signal);
   } catch (error) {
@@ -152,7 +90,8 @@ async function trySession(
 
 /** In TLS 1.3 the server complains about the client's certificate only after the handshake. */
 function isTlsAlert(error: unknown): boolean {
-  return String(codeOf(error)).startsWith("ERR_SSL_");
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  return String(code).startsWith("ERR_SSL_");
 }
 
 function startupOptions(
@@ -173,6 +112,7 @@ function startupOptions(
     password,
     parameters,
     channelBinding: config.channelBinding,
+    protocolMinors: config.protocolMinors,
     encrypted: transport.encrypted,
     endPoint: transport.endPoint,
     nonce: randomBytes(18).toString("base64"),

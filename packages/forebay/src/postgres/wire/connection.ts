@@ -63,6 +63,16 @@ export class PgConnection implements DriverConn {
     this.#statements = new Statements(channel);
   }
 
+  /** The host that it is connected to, of those that were named; the directory of a Unix socket. */
+  get host(): string {
+    return this.#channel.config.host;
+  }
+
+  /** The port of that host. */
+  get port(): number {
+    return this.#channel.config.port;
+  }
+
   /**
    * The server's process for this connection, as in `pg_stat_activity`; 0 if the server did not
    * tell.

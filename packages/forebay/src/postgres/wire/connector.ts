@@ -4,21 +4,21 @@ import { UsageError } from "../../base/errors.ts";
 import type { ConnectOptions, Connector } from "../../driver/driver.ts";
 import {
   describeTarget,
-  type PostgresConfig,
   type PostgresOptions,
   resolveConfig,
+  type TargetConfig,
 } from "./config.ts";
-import { connect } from "./connect.ts";
 import type { PgConnection } from "./connection.ts";
+import { connect } from "./dial.ts";
 import { mayRetryConnect } from "./errors.ts";
 
-/** Makes connections to one PostgreSQL database. */
+/** Makes connections to one PostgreSQL database, on whichever of its servers is the right one. */
 export class PostgresConnector implements Connector<PgConnection> {
   /** `postgres user@host:port/database`, without secrets. */
   readonly name: string;
   readonly #connInfo: string;
   readonly #options: PostgresOptions;
-  readonly #config: PostgresConfig;
+  readonly #config: TargetConfig;
 
   /** See `postgres`. */
   constructor(connInfo: string, options: PostgresOptions) {
@@ -37,7 +37,7 @@ export class PostgresConnector implements Connector<PgConnection> {
     return connect(this.#configFor(options.settings), options);
   }
 
-  #configFor(settings: unknown): PostgresConfig {
+  #configFor(settings: unknown): TargetConfig {
     if (settings === undefined) return this.#config;
     if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
       throw new UsageError(
@@ -58,8 +58,9 @@ export class PostgresConnector implements Connector<PgConnection> {
  *
  * `target` is a URL (`postgres://user:password@host:5432/database?sslmode=verify-full`), a list of
  * libpq's keywords and values (`host=localhost dbname=app`), or options. `options` go before what
- * the string says, the string before the environment (`PGHOST` and the others of libpq), the
- * environment before the defaults.
+ * the string says, the string before the service that it names, the service before the environment
+ * (`PGHOST` and the others of libpq), the environment before the defaults. With several hosts, each
+ * connection goes to the first that answers and is what `target_session_attrs` asks for.
  *
  * Throws `UsageError` of code `OPTION_INVALID` for anything that is not understood.
  */

@@ -5,38 +5,33 @@
 import { UsageError } from "../../base/errors.ts";
 
 /** The keywords that are understood, by libpq's names. */
-export type Keyword =
-  | "host"
-  | "port"
-  | "user"
-  | "password"
-  | "dbname"
-  | "sslmode"
-  | "sslrootcert"
-  | "sslcert"
-  | "sslkey"
-  | "sslnegotiation"
-  | "channel_binding"
-  | "application_name"
-  | "connect_timeout"
-  | "options";
-
-const KEYWORDS: readonly Keyword[] = [
+export const KEYWORDS = [
   "host",
+  "hostaddr",
   "port",
   "user",
   "password",
+  "passfile",
   "dbname",
+  "service",
+  "target_session_attrs",
+  "load_balance_hosts",
   "sslmode",
   "sslrootcert",
   "sslcert",
   "sslkey",
+  "sslsni",
   "sslnegotiation",
   "channel_binding",
+  "min_protocol_version",
+  "max_protocol_version",
   "application_name",
   "connect_timeout",
   "options",
-];
+] as const;
+
+/** One of them. */
+export type Keyword = (typeof KEYWORDS)[number];
 
 /** What a connection string says. */
 export type ConnInfo = ReadonlyMap<Keyword, string>;
@@ -45,22 +40,35 @@ export type ConnInfo = ReadonlyMap<Keyword, string>;
  * Keywords of libpq that are not understood here, with the values that ask for nothing beyond what
  * is done anyway.
  */
-const HARMLESS: Readonly<Record<string, readonly string[]>> = {
+export const UNSUPPORTED: Readonly<Record<string, readonly string[]>> = {
   client_encoding: ["utf8", "utf-8", "unicode", "auto"],
   fallback_application_name: [],
+  gssdelegation: ["0"],
   gssencmode: ["disable", "prefer"],
-  hostaddr: [],
+  gsslib: [],
   keepalives: ["1"],
+  keepalives_count: [],
+  keepalives_idle: [],
+  keepalives_interval: [],
   krbsrvname: [],
-  load_balance_hosts: ["disable"],
-  passfile: [],
+  oauth_client_id: [],
+  oauth_client_secret: [],
+  oauth_issuer: [],
+  oauth_scope: [],
   replication: ["false", "off", "no", "0"],
   require_auth: [],
-  service: [],
+  requirepeer: [],
+  scram_client_key: [],
+  scram_server_key: [],
+  servicefile: [],
+  ssl_max_protocol_version: ["tlsv1.3"],
+  ssl_min_protocol_version: ["tlsv1.2"],
+  sslcertmode: ["allow"],
   sslcompression: ["0"],
   sslcrl: [],
+  sslcrldir: [],
+  sslkeylogfile: [],
   sslpassword: [],
-  target_session_attrs: ["any"],
   tcp_user_timeout: ["0"],
 };
 
@@ -83,6 +91,12 @@ function invalid(reason: string): UsageError {
 
 class Collected {
   readonly values = new Map<Keyword, string>();
+  /** What holds the keywords, for messages. */
+  readonly #source: string;
+
+  constructor(source = "the connection string") {
+    this.#source = source;
+  }
 
   /** `where` says in which place of the string the keyword stands. */
   set(keyword: string, value: string, where: string): void {
@@ -92,17 +106,17 @@ class Collected {
       this.values.set(known, value);
       return;
     }
-    const harmless = Object.hasOwn(HARMLESS, keyword) ? HARMLESS[keyword] : undefined;
+    const harmless = Object.hasOwn(UNSUPPORTED, keyword) ? UNSUPPORTED[keyword] : undefined;
     if (harmless === undefined) {
       throw invalid(
-        `the connection string has an unknown keyword ${where}. ` +
+        `${this.#source} has an unknown keyword ${where}. ` +
           `Known are ${KEYWORDS.join(", ")}. ` +
           "If it is part of a password, quote or percent-encode the password",
       );
     }
     if (harmless.includes(value.toLowerCase())) return;
     const allowed = harmless.length === 0 ? "" : ` other than ${harmless.join(" or ")}`;
-    throw invalid(`the connection string's ${keyword}${allowed} is not supported: remove it`);
+    throw invalid(`${this.#source}'s ${keyword}${allowed} is not supported: remove it`);
   }
 }
 
@@ -119,7 +133,7 @@ function parseUrl(text: string, from: number): ConnInfo {
     throw invalid('the connection URL has more than one "@": write %40 for one in a password');
   }
   if (at >= 0) setCredentials(collected, authority.slice(0, at));
-  setHost(collected, authority.slice(at + 1));
+  setHosts(collected, authority.slice(at + 1).split(","));
   const database = decode(path.slice(1), "database");
   if (database !== "") collected.set("dbname", database, "in the path");
   if (query >= 0) setParameters(collected, rest.slice(query + 1));
@@ -135,14 +149,20 @@ function setCredentials(collected: Collected, credentials: string): void {
   if (password !== "") collected.set("password", password, "in the password");
 }
 
-function setHost(collected: Collected, spec: string): void {
-  const match = /^(\[[^\]]*\]|[^:[\]]*)(?::([0-9,]*))?$/u.exec(spec);
-  if (spec.includes(",")) throw severalHosts();
-  if (match === null) {
-    throw invalid("the connection URL's host must be a name, an address, or [an IPv6 address]");
-  }
-  const [, bracketed = "", port = ""] = match;
-  const host = bracketed.startsWith("[") ? bracketed.slice(1, -1) : decode(bracketed, "host");
+/**
+ * As libpq does: hosts and ports become two lists, in which a silent place stands for the default.
+ */
+function setHosts(collected: Collected, specs: readonly string[]): void {
+  const matches = specs.map((spec) => /^(\[[^\]]*\]|[^:[\]]*)(?::([0-9]*))?$/u.exec(spec));
+  const hosts = matches.map((match) => {
+    if (match === null) {
+      throw invalid("the connection URL's host must be a name, an address, or [an IPv6 address]");
+    }
+    const [, host = ""] = match;
+    return host.startsWith("[") ? host.slice(1, -1) : decode(host, "host");
+  });
+  const host = hosts.join(",");
+  const port = matches.map((match) => match?.[2] ?? "").join(",");
   if (host !== "") collected.set("host", host, "in the host");
   if (port !== "") collected.set("port", port, "in the port");
 }
@@ -169,11 +189,6 @@ function decode(text: string, what: string): string {
     if (!(error instanceof URIError)) throw error;
     throw invalid(`the connection URL's ${what} is badly percent-encoded: write %25 for "%"`);
   }
-}
-
-/** The error for a list of hosts. */
-export function severalHosts(): UsageError {
-  return invalid("several hosts in one connection string are not supported: name one");
 }
 
 /**
@@ -221,4 +236,31 @@ function readValue(text: string, from: number): { readonly text: string; readonl
   if (quoted)
     throw invalid(`the connection string lacks the closing quote of the value at ${from + 1}`);
   return { text: value, end: at };
+}
+
+/**
+ * What the service of this name says in the text of a file of services, as libpq reads one:
+ * sections of `keyword=value` lines. `undefined` when the file does not have it.
+ */
+export function parseService(text: string, service: string): ConnInfo | undefined {
+  let found: Collected | undefined;
+  for (const [index, line] of text.split("\n").entries()) {
+    const content = line.trim();
+    if (content === "" || content.startsWith("#")) continue;
+    if (content.startsWith("[")) {
+      if (found !== undefined) break;
+      if (content === `[${service}]`) found = new Collected("the service file");
+      continue;
+    }
+    if (found === undefined) continue;
+    const where = `in line ${index + 1}`;
+    const equals = content.indexOf("=");
+    if (equals < 0) throw invalid(`the service file lacks "=" ${where}`);
+    const keyword = content.slice(0, equals);
+    if (keyword === "service") throw invalid(`the service file names a service ${where}`);
+    // The first of two lines counts.
+    if (found.values.has(keyword as Keyword)) continue;
+    found.set(keyword, content.slice(equals + 1), where);
+  }
+  return found?.values;
 }

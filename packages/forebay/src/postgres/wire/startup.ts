@@ -9,6 +9,7 @@ import {
   writeSaslResponse,
   writeStartup,
 } from "./proto/frontend.ts";
+import { ForebayError } from "../../base/errors.ts";
 import { ProtocolError } from "./proto/protocol-error.ts";
 import type { MessageHandler } from "./proto/reader.ts";
 import { Writer } from "./proto/writer.ts";
@@ -20,7 +21,7 @@ import {
   type ScramChallenge,
   ScramExchange,
 } from "./auth/scram.ts";
-import type { ChannelBindingMode } from "./config.ts";
+import type { ChannelBindingMode, CommonConfig } from "./config.ts";
 import { PgError, type PgNotice } from "./errors.ts";
 
 /** What a session is begun with. */
@@ -30,6 +31,7 @@ export interface StartupOptions {
   /** The parameters of the startup message, `user` among them. */
   readonly parameters: ReadonlyMap<string, string>;
   readonly channelBinding: ChannelBindingMode;
+  readonly protocolMinors: CommonConfig["protocolMinors"];
   /** Whether the connection is encrypted. */
   readonly encrypted: boolean;
   /**
@@ -46,6 +48,8 @@ export interface SessionFacts {
   /** Parameters that the server reports, such as `server_version`. */
   readonly parameters: Map<string, string>;
   readonly processId: number;
+  /** The version of the protocol that is spoken. */
+  readonly protocolVersion: "3.0" | "3.2";
   /**
    * The key that a CancelRequest must show; empty when the server gave none, and then cannot be
    * cancelled.
@@ -68,6 +72,7 @@ export interface StartupHost {
 type Phase = "auth" | "sasl" | "deriving" | "sasl-final" | "sasl-done" | "settings";
 
 const SCRAM = "SCRAM-SHA-256";
+const CANCEL_KEY_BYTES_MAX = 256;
 const SCRAM_PLUS = "SCRAM-SHA-256-PLUS";
 
 /**
@@ -83,15 +88,17 @@ export class Startup implements MessageHandler {
   #scram: ScramExchange | undefined;
   #processId = 0;
   #cancelKey: Buffer = Buffer.alloc(0);
+  #minor: number;
 
   constructor(options: StartupOptions, host: StartupHost) {
     this.#options = options;
     this.#host = host;
+    this.#minor = options.protocolMinors.max;
   }
 
   /** Sends the startup message. Called once, first. */
   begin(): void {
-    writeStartup(this.#writer, this.#options.parameters);
+    writeStartup(this.#writer, this.#minor, this.#options.parameters);
     this.#flush();
   }
 
@@ -137,12 +144,16 @@ export class Startup implements MessageHandler {
       case MESSAGE.backendKeyData:
         this.#processId = reader.int32();
         this.#cancelKey = reader.rest();
+        if (this.#cancelKey.length > CANCEL_KEY_BYTES_MAX) {
+          throw new ProtocolError("the server sent a key for cancel requests that is too long");
+        }
         return;
       case MESSAGE.readyForQuery:
         readTxStatus(bytes, start, end);
         this.#host.ready({
           parameters: this.#parameters,
           processId: this.#processId,
+          protocolVersion: this.#minor === 0 ? "3.0" : "3.2",
           cancelKey: this.#cancelKey,
         });
         return;
@@ -152,12 +163,28 @@ export class Startup implements MessageHandler {
   }
 
   /**
-   * The server may offer an older minor version, never a newer one; it may refuse `_pq_` options,
-   * of which we send none.
+   * The server may choose an older minor version than the one that was asked for, never a newer
+   * one; it may refuse `_pq_.` options, of which we send none.
    */
   #onNegotiate(reader: BodyReader): void {
+    this.#expect("auth", "a version of the protocol");
     const minor = reader.int32() & 0xffff;
-    if (minor !== 0) throw new ProtocolError(`the server chose protocol 3.${minor}, unasked`);
+    const { min } = this.#options.protocolMinors;
+    // There is no 3.1; and a server that speaks what was asked for has nothing to negotiate about.
+    // One of old says so all the same, if a proxy before it has asked for something.
+    if (minor > this.#minor || minor === 1) {
+      throw new ProtocolError(`the server chose protocol 3.${minor}, unasked`);
+    }
+    if (minor < min) {
+      throw new ForebayError(
+        "operating",
+        "CONNECT_FAILED",
+        `the server speaks protocol 3.${minor} only, and min_protocol_version is 3.${min}: ` +
+          "lower it, or use PostgreSQL 18 or newer",
+        { retryable: true },
+      );
+    }
+    this.#minor = minor;
   }
 
   #onAuthentication(reader: BodyReader): void {

@@ -35,13 +35,6 @@ export interface Transport {
   readonly address: Address;
 }
 
-/** The address that a configuration names. */
-export function addressOf(config: PostgresConfig): Address {
-  return config.socketPath === undefined
-    ? { host: config.host, port: config.port }
-    : { path: config.socketPath };
-}
-
 /**
  * Opens a socket to `address`. Rejects with `signal.reason` when aborted, with a `ForebayError` of
  * `TLS_UNAVAILABLE` or `TLS_FAILED`, a `ProtocolError`, or the socket's own error.
@@ -167,7 +160,7 @@ function tlsOptions(config: PostgresConfig, plain: Socket, files: TlsFiles): Con
     rejectUnauthorized: checked,
     checkServerIdentity: (_name, certificate) =>
       sslMode === "verify-full" ? checkServerIdentity(host, certificate) : undefined,
-    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(config.sslSni && isIP(host) === 0 ? { servername: host } : {}),
     ...(config.sslNegotiation === "direct" ? { ALPNProtocols: ["postgresql"] } : {}),
     ...(files.ca === undefined ? {} : { ca: files.ca }),
     ...(files.cert === undefined ? {} : { cert: files.cert }),

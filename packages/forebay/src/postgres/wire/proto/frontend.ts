@@ -6,7 +6,7 @@ import { paramFormat, writeParam } from "../types/index.ts";
 import { UsageError } from "../../../base/errors.ts";
 import type { Writer } from "./writer.ts";
 
-const PROTOCOL_3_0 = 0x0003_0000;
+const PROTOCOL_3 = 0x0003_0000;
 const SSL_REQUEST_CODE = 80_877_103;
 const CANCEL_REQUEST_CODE = 80_877_102;
 
@@ -43,11 +43,18 @@ function int32Bytes(value: number): number[] {
   return [value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff];
 }
 
-/** StartupMessage of protocol 3.0. `parameters` are sent as they are: `user` must be among them. */
-export function writeStartup(writer: Writer, parameters: ReadonlyMap<string, string>): void {
+/**
+ * StartupMessage that asks for this minor version of protocol 3. `parameters` are sent as they are:
+ * `user` must be among them.
+ */
+export function writeStartup(
+  writer: Writer,
+  minorVersion: number,
+  parameters: ReadonlyMap<string, string>,
+): void {
   const start = writer.mark();
   writer.int32(0);
-  writer.int32(PROTOCOL_3_0);
+  writer.int32(PROTOCOL_3 + minorVersion);
   for (const [name, value] of parameters) {
     writer.cstring(name);
     writer.cstring(value);
