@@ -180,7 +180,10 @@ describe("decoderFor", () => {
       [3, null],
     ]);
     expect(decode("int4[]", 0, "{}")).toEqual([]);
-    expect(decode("box[]", 0, "{(1,1),(0,0);NULL}")).toEqual(["(1,1),(0,0)", null]);
+    expect(decode("box[]", 0, "{(1,1),(0,0);NULL}")).toEqual([
+      { high: { x: 1, y: 1 }, low: { x: 0, y: 0 } },
+      null,
+    ]);
   });
 
   it("refuses array literals and binary arrays that are not well formed", () => {

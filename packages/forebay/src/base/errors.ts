@@ -22,6 +22,8 @@ export type OperatingErrorCode =
   | "COMMIT_ROLLED_BACK"
   | "OUTCOME_UNKNOWN"
   | "VALUE_OUT_OF_RANGE"
+  | "CODEC_FAILED"
+  | "TYPE_UNKNOWN"
   | "VALUE_MISMATCH"
   | "CONNECTION_LOST"
   | "TLS_UNAVAILABLE"

@@ -24,4 +24,24 @@ export {
   ProtocolError,
 } from "./wire/errors.ts";
 export type { Statement } from "./wire/statement.ts";
-export { json, type JsonParam, type TypePolicy } from "./wire/types/index.ts";
+export {
+  json,
+  type JsonParam,
+  lowerBoundsOf,
+  OwnText,
+  PgBox,
+  PgCircle,
+  type PgCodec,
+  PgLine,
+  PgPath,
+  PgPoint,
+  PgPolygon,
+  PgSegment,
+  type PointLike,
+  Range,
+  type RangeBounds,
+  type RangeLike,
+  type TypePolicy,
+  type TypesOptions,
+  withLowerBounds,
+} from "./wire/types/index.ts";

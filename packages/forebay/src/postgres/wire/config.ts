@@ -7,7 +7,7 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import { UsageError } from "../../base/errors.ts";
 import { type ConnInfo, type Keyword, parseConnInfo, severalHosts } from "./conninfo.ts";
 import type { PgNotice } from "./errors.ts";
-import type { TypePolicy } from "./types/index.ts";
+import { type TypePolicy, TypeRegistry, type TypesOptions } from "./types/index.ts";
 
 /**
  * Whether the connection is encrypted and how far the server is checked, as in libpq. Without
@@ -83,6 +83,8 @@ export interface PostgresOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** What an `int8` becomes. @defaultValue `"auto"` */
   readonly int8?: TypePolicy["int8"] | undefined;
+  /** Types of the database's own, and codecs in place of the built-in ones. */
+  readonly types?: TypesOptions | undefined;
   /** The most rows that a stream fetches at once; fewer when they are long. @defaultValue 1000 */
   readonly fetchRowsMax?: number | undefined;
   /**
@@ -123,7 +125,7 @@ export interface PostgresConfig {
   readonly applicationName: string;
   readonly options: string | undefined;
   readonly connectTimeoutMs: number;
-  readonly types: TypePolicy;
+  readonly types: TypeRegistry;
   readonly fetchRowsMax: number;
   readonly maxMessageBytes: number;
   readonly keepAliveMs: number;
@@ -205,7 +207,10 @@ export function resolveConfig(connInfo: string, options: PostgresOptions): Postg
     applicationName: text.pick("application_name", options.applicationName) ?? "forebay",
     options: text.pick("options", options.options),
     connectTimeoutMs: checkMs("connectTimeoutMs", connectTimeoutMs(text, options)),
-    types: { int8: choose("int8", INT8_CHOICES, options.int8 ?? "auto") },
+    types: new TypeRegistry(
+      choose("int8", INT8_CHOICES, options.int8 ?? "auto"),
+      checkTypes(options.types),
+    ),
     fetchRowsMax: checkCount("fetchRowsMax", options.fetchRowsMax ?? FETCH_ROWS_DEFAULT),
     maxMessageBytes: checkCount(
       "maxMessageBytes",
@@ -292,6 +297,19 @@ function checkPort(port: number): number {
 function checkCount(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1 && value <= 0x7fff_ffff) return value;
   throw invalid(`${name} must be a whole number from 1 to 2147483647`);
+}
+
+function checkTypes(types: TypesOptions | undefined): TypesOptions | undefined {
+  const isName = (name: unknown): boolean => typeof name === "string" && /^[^\0]+$/u.test(name);
+  if (types?.load?.every(isName) === false) {
+    throw invalid("types.load must hold names of types, such as app.address");
+  }
+  for (const [name, codec] of Object.entries(types?.codecs ?? {})) {
+    if (typeof codec?.fromText !== "function" || typeof codec.toText !== "function") {
+      throw invalid(`the codec of ${name} must have fromText and toText`);
+    }
+  }
+  return types;
 }
 
 function checkMs(name: string, value: number): number {

@@ -51,8 +51,10 @@ export async function connect(
     if (bound.signal.aborted) await channel.close();
     bound.signal.throwIfAborted();
     if (channel.lost !== undefined) throw channel.lost.reason;
+    const connection = new PgConnection(channel);
+    if (!config.types.isLoaded) await loadTypes(connection, channel, bound.signal);
     channel.onLost = options.onLost;
-    return new PgConnection(channel);
+    return connection;
   } catch (error) {
     bound.signal.throwIfAborted();
     throw explain(config, error);
@@ -60,6 +62,17 @@ export async function connect(
     timer?.cancel();
     removeAbortListener(options.signal, onAbort);
   }
+}
+
+/** Reads the types that the options name. On rejection the connection is closed. */
+async function loadTypes(connection: PgConnection, channel: Channel, signal: AbortSignal) {
+  try {
+    await channel.config.types.load((sql, args) => connection.queryText(sql, args, signal));
+  } catch (error) {
+    await channel.close();
+    throw error;
+  }
+  if (channel.lost !== undefined) throw channel.lost.reason;
 }
 
 function startTimer(clock: Clock, delayMs: number, fire: () => void) {

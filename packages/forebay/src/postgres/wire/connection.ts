@@ -104,6 +104,17 @@ export class PgConnection implements DriverConn {
     return this.#stream(sql, args, options);
   }
 
+  /** The one text that a statement of the client's own gives. */
+  async queryText(
+    sql: string,
+    args: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const { rows } = await this.query(sql, args, { rowMode: "array", signal });
+    const [[text] = []] = rows as unknown[][];
+    return String(text);
+  }
+
   prepare(sql: string, options?: OperationOptions): Promise<Statement> {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => this.prepare(sql, options));
@@ -152,6 +163,7 @@ export class PgConnection implements DriverConn {
     const isClean =
       channel.isUsable &&
       channel.unsettled === undefined &&
+      !channel.config.types.isStale &&
       channel.session.head === undefined &&
       channel.session.txStatus === "I";
     return isClean ? undefined : this.#reset();
@@ -176,6 +188,7 @@ export class PgConnection implements DriverConn {
       channel.forget(name);
       throw error;
     }
+    if (channel.config.types.misses(call.paramOids, call.fields)) await this.#reloadTypes();
     return new Statement(channel, name, call.paramOids, call.fields);
   }
 
@@ -205,6 +218,12 @@ export class PgConnection implements DriverConn {
       gate = channel.gate(undefined);
     }
     if (this.txStatus !== "I") await this.rollback();
+    if (channel.config.types.isStale) await this.#reloadTypes();
+  }
+
+  /** After a type turned up that is not known. */
+  #reloadTypes(): Promise<void> {
+    return this.#channel.config.types.reload((sql, args) => this.queryText(sql, args, undefined));
   }
 
   #query(
@@ -216,6 +235,7 @@ export class PgConnection implements DriverConn {
       if (args.length === 0) {
         return this.#send("simple", options, (writer) => writeQuery(writer, sql)).promise;
       }
+      if (this.#needTypes(args)) return this.#prepareAndQuery(sql, args, options);
       return this.#send("unnamed", options, (writer) => {
         writeParse(writer, "", sql);
         writeBind(writer, "", args, undefined, ALL_TEXT);
@@ -235,6 +255,7 @@ export class PgConnection implements DriverConn {
     if (args.length === 0 && hasSeveralStatements(sql)) {
       return openResultSets(this.#channel, sql, options);
     }
+    if (this.#needTypes(args)) return this.#prepareAndStream(sql, args, options);
     const { writer } = this.#channel;
     return openPortal(this.#channel, options, undefined, () => {
       writeParse(writer, "", sql);
@@ -243,6 +264,38 @@ export class PgConnection implements DriverConn {
       // So that the columns are known before the first row is, however long that takes.
       writer.bytes(FLUSH);
     });
+  }
+
+  /** Whether there is an argument that cannot be sent before the type of its place is known. */
+  #needTypes(args: readonly unknown[]): boolean {
+    const { types } = this.#channel.config;
+    return args.some((arg) => types.needsType(arg));
+  }
+
+  async #prepareAndQuery(
+    sql: string,
+    args: readonly unknown[],
+    options: StatementOptions | undefined,
+  ): Promise<DriverResult> {
+    const statement = await this.#prepare(sql, options);
+    try {
+      return await statement.query(args, options);
+    } finally {
+      await statement.close();
+    }
+  }
+
+  async #prepareAndStream(
+    sql: string,
+    args: readonly unknown[],
+    options: StatementOptions | undefined,
+  ): Promise<DriverRows> {
+    const statement = await this.#prepare(sql, options);
+    try {
+      return await statement.stream(args, options);
+    } finally {
+      await statement.close();
+    }
   }
 
   /** Writes a request and queues it. Throws, with nothing written, what `write` throws. */

@@ -45,7 +45,15 @@ export class PostgresConnector implements Connector<PgConnection> {
         "what beforeConnect gives must be PostgresOptions, such as { password }, or undefined",
       );
     }
-    return resolveConfig(this.#connInfo, { ...this.#options, ...settings });
+    const config = resolveConfig(this.#connInfo, { ...this.#options, ...settings });
+    return this.#hasSameTypes(config, settings) ? { ...config, types: this.#config.types } : config;
+  }
+
+  /** Whether what was loaded from the database holds for another configuration, too. */
+  #hasSameTypes(config: PostgresConfig, settings: PostgresOptions): boolean {
+    const { host, port, database } = this.#config;
+    const isSame = config.host === host && config.port === port && config.database === database;
+    return isSame && settings.types === undefined && settings.int8 === undefined;
   }
 
   shouldRetryConnect(error: unknown): boolean {

@@ -51,14 +51,15 @@ export class Statement implements DriverStmt {
     this.#channel = channel;
     this.#name = name;
     this.#paramOids = paramOids;
-    const formats = fields.map((field) => (hasBinary(field.typeOid) ? 1 : 0));
+    const { types } = channel.config;
+    const formats = fields.map((field) => (hasBinary(field.typeOid, types) ? 1 : 0));
     this.#formats = resultFormatBytes(formats);
     this.#shape =
       fields.length === 0
         ? undefined
         : new RowShape(
             fields.map((field, i) => ({ ...field, format: formats[i] ?? 0 })),
-            channel.config.types,
+            types,
           );
   }
 
@@ -123,6 +124,7 @@ export class Statement implements DriverStmt {
         `the statement has ${this.#paramOids.length} parameters, and ${args.length} were given`,
       );
     }
-    writeBind(this.#channel.writer, this.#name, args, this.#paramOids, this.#formats);
+    const { writer, config } = this.#channel;
+    writeBind(writer, this.#name, args, this.#paramOids, this.#formats, config.types);
   }
 }

@@ -1,10 +1,12 @@
 // Arrays: nested JavaScript arrays, in both formats. A PostgreSQL array may begin at an index other
-// than 1; a JavaScript one cannot, and the bounds are dropped.
+// than 1; lower-bounds.ts keeps where.
 
 import type { Writer } from "../proto/writer.ts";
 import { arrayLiteral, arrayTextDecoder, DIMENSIONS_MAX, dimensionsOf } from "./array-literal.ts";
 import { type Codec, type Decode, malformed, refusal } from "./codec.ts";
-import { looseElementText } from "./loose.ts";
+import { int32At } from "./raw.ts";
+import { keepLowerBounds, lowerBoundsOf } from "./lower-bounds.ts";
+import { memberText } from "./member.ts";
 
 const HEADER_BYTES = 12;
 const DIMENSION_BYTES = 8;
@@ -30,12 +32,24 @@ function readDimensions(cursor: Cursor, count: number): number[] | undefined {
   if (count * DIMENSION_BYTES > cursor.end - cursor.at) return undefined;
   const lengths: number[] = [];
   for (let i = 0; i < count; i++) {
-    const length = cursor.bytes.readInt32BE(cursor.at);
+    const length = int32At(cursor.bytes, cursor.at);
     cursor.at += DIMENSION_BYTES;
     if (length <= 0) return undefined;
     lengths.push(length);
   }
   return lengths;
+}
+
+/** The lower bounds; undefined where all are 1. */
+function readLowerBounds(bytes: Buffer, start: number, count: number): number[] | undefined {
+  const bounds: number[] = [];
+  let isPlain = true;
+  for (let i = 0; i < count; i++) {
+    const bound = int32At(bytes, start + HEADER_BYTES + i * DIMENSION_BYTES + LENGTH_BYTES);
+    if (bound !== 1) isPlain = false;
+    bounds.push(bound);
+  }
+  return isPlain ? undefined : bounds;
 }
 
 function binaryDecoder(type: string, element: Element): Decode {
@@ -54,7 +68,7 @@ function binaryDecoder(type: string, element: Element): Decode {
   const readItem = (cursor: Cursor): unknown => {
     const start = cursor.at + LENGTH_BYTES;
     if (start > cursor.end) throw malformed(type, "binary");
-    const byteCount = cursor.bytes.readInt32BE(cursor.at);
+    const byteCount = int32At(cursor.bytes, cursor.at);
     cursor.at = start;
     if (byteCount === -1) return null;
     if (byteCount < 0 || byteCount > cursor.end - start) throw malformed(type, "binary");
@@ -74,8 +88,13 @@ function binaryDecoder(type: string, element: Element): Decode {
     if (lengths === undefined) throw malformed(type, "binary");
     const items = count === 0 ? [] : readItems(cursor, lengths, 0);
     if (cursor.at !== end) throw malformed(type, "binary");
-    return items;
+    const bounds = readLowerBounds(bytes, start, count);
+    return bounds === undefined ? items : keepLowerBounds(items, bounds);
   };
+}
+
+function isDimension(item: unknown, codec: Codec): item is readonly unknown[] {
+  return Array.isArray(item) && codec.isItem?.(item) !== true;
 }
 
 /** Whether everything in a nested array can be written in binary. */
@@ -83,7 +102,8 @@ function takesAll(value: readonly unknown[], codec: Codec, depth: number): boole
   if (depth > DIMENSIONS_MAX) return false;
   for (const item of value) {
     if (item === null || item === undefined) continue;
-    if (Array.isArray(item) ? !takesAll(item, codec, depth + 1) : !codec.takes(item)) return false;
+    const takes = isDimension(item, codec) ? takesAll(item, codec, depth + 1) : codec.takes(item);
+    if (!takes) return false;
   }
   return true;
 }
@@ -91,7 +111,7 @@ function takesAll(value: readonly unknown[], codec: Codec, depth: number): boole
 function writeItems(writer: Writer, value: readonly unknown[], codec: Codec): void {
   for (const item of value) {
     if (item === null || item === undefined) writer.int32(-1);
-    else if (Array.isArray(item)) writeItems(writer, item, codec);
+    else if (isDimension(item, codec)) writeItems(writer, item, codec);
     else codec.write(writer, item);
   }
 }
@@ -99,12 +119,11 @@ function writeItems(writer: Writer, value: readonly unknown[], codec: Codec): vo
 /** An array of a type, named `type`. */
 export function arrayCodec(type: string, element: Element): Codec {
   const { codec, delimiter } = element;
-
-  const elementText = (value: unknown, of: string): string =>
-    typeof value === "string" || codec.takes(value)
-      ? looseElementText(value, of)
-      : codec.toText(value);
-
+  const elementText = (value: unknown, of: string): string => memberText(codec, value, of);
+  const toText = (value: unknown): string => {
+    if (!Array.isArray(value)) throw refusal(value, type, "it is not an array");
+    return arrayLiteral(value, type, delimiter, elementText, codec.isItem);
+  };
   return {
     text: arrayTextDecoder(type, delimiter, codec.text),
     binary: binaryDecoder(type, element),
@@ -112,22 +131,21 @@ export function arrayCodec(type: string, element: Element): Codec {
     takes: (value) => Array.isArray(value) && takesAll(value, codec, 1),
     write: (writer, value) => {
       const items = value as readonly unknown[];
-      const lengths = dimensionsOf(items, type);
+      const lengths = dimensionsOf(items, type, codec.isItem);
+      const bounds = lowerBoundsOf(items);
       const start = writer.mark();
       writer.int32(0);
       writer.int32(lengths.length);
       writer.int32(0);
       writer.int32(element.oid);
-      for (const length of lengths) {
-        writer.int32(length);
-        writer.int32(1);
+      for (let i = 0; i < lengths.length; i++) {
+        writer.int32(lengths[i] ?? 0);
+        writer.int32(bounds[i] ?? 1);
       }
       writeItems(writer, items, codec);
       writer.patchInt32(start, writer.length - start - LENGTH_BYTES);
     },
-    toText: (value) => {
-      if (!Array.isArray(value)) throw refusal(value, type, "it is not an array");
-      return arrayLiteral(value, type, delimiter, elementText);
-    },
+    toText,
+    literal: (value) => (typeof value === "string" ? value : toText(value)),
   };
 }

@@ -1,5 +1,5 @@
-// Numbers and booleans: int2, int4, int8, oid, float4, float8, bool. (numeric itself is in
-// decimal.ts.)
+// Numbers and booleans: int2, int4, int8, oid, xid, cid, xid8, float4, float8, bool. (numeric
+// itself is in decimal.ts.)
 
 import type { Writer } from "../proto/writer.ts";
 import {
@@ -12,10 +12,11 @@ import {
   type TypePolicy,
 } from "./codec.ts";
 import { numberText } from "./loose.ts";
-import { latin1 } from "./raw.ts";
+import { int32At, latin1, uint32At } from "./raw.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
+const UINT64_MAX = 2n ** 64n - 1n;
 const ZERO = 0x30;
 const NINE = 0x39;
 const MINUS = 0x2d;
@@ -85,19 +86,27 @@ function integerCodec(
 }
 
 /** int2: a number. */
-export const int2: Codec = integerCodec("int2", 2, -(2 ** 15), 2 ** 15 - 1, (bytes, start) =>
-  bytes.readInt16BE(start),
+export const int2: Codec = integerCodec(
+  "int2",
+  2,
+  -(2 ** 15),
+  2 ** 15 - 1,
+  (bytes, start) => (((bytes[start] as number) << 24) >> 16) | (bytes[start + 1] as number),
 );
 
 /** int4: a number. */
-export const int4: Codec = integerCodec("int4", 4, -(2 ** 31), 2 ** 31 - 1, (bytes, start) =>
-  bytes.readInt32BE(start),
-);
+export const int4: Codec = {
+  ...integerCodec("int4", 4, -(2 ** 31), 2 ** 31 - 1, int32At),
+  binary: (bytes, start, end) => {
+    if (end - start !== 4) throw malformed("int4", "binary");
+    return int32At(bytes, start);
+  },
+};
 
-/** oid: a number from 0 to 2^32 - 1. */
-export const oid: Codec = integerCodec("oid", 4, 0, 2 ** 32 - 1, (bytes, start) =>
-  bytes.readUInt32BE(start),
-);
+/** A type whose values are numbers from 0 to 2^32 - 1: oid, xid, cid. */
+export function unsignedCodec(type: string): Codec {
+  return integerCodec(type, 4, 0, 2 ** 32 - 1, uint32At);
+}
 
 function int8Number(value: bigint): number {
   const n = Number(value);
@@ -164,15 +173,47 @@ export function int8(policy: TypePolicy["int8"]): Codec {
         : big(int8Text(bytes, start, end)),
     binary: (bytes, start, end) => {
       if (end - start !== 8) throw malformed("int8", "binary");
-      const high = bytes.readInt32BE(start);
+      const high = int32At(bytes, start);
       return high >= -SAFE_HIGH_WORD && high <= SAFE_HIGH_WORD
-        ? small(high * 2 ** 32 + bytes.readUInt32BE(start + 4))
+        ? small(high * 2 ** 32 + uint32At(bytes, start + 4))
         : big(bytes.readBigInt64BE(start));
     },
     binaryResults: true,
     takes: isNumeric,
     write: writeInt8,
     toText: refuseText("int8"),
+  };
+}
+
+/** xid8: as int8, by the same policy, but from 0 to 2^64 - 1. */
+export function xid8(policy: TypePolicy["int8"]): Codec {
+  const { small, big } = INT8_RESULTS[policy];
+  const result = (value: bigint): unknown =>
+    value <= BigInt(Number.MAX_SAFE_INTEGER) ? small(Number(value)) : big(value);
+  return {
+    text: (bytes, start, end) => {
+      const digits = latin1(bytes, start, end);
+      if (!/^\d{1,20}$/.test(digits)) throw malformed("xid8", "text");
+      const value = BigInt(digits);
+      if (value > UINT64_MAX) throw malformed("xid8", "text");
+      return result(value);
+    },
+    binary: (bytes, start, end) => {
+      checkWidth("xid8", start, end, 8);
+      return result(bytes.readBigUInt64BE(start));
+    },
+    binaryResults: true,
+    takes: isNumeric,
+    write: (writer, value) => {
+      if (typeof value === "number" && !Number.isSafeInteger(value)) {
+        throw refusal(value, "xid8", "it is not a whole number that is safe; use a bigint");
+      }
+      const id = BigInt(value as number | bigint);
+      if (id < 0n || id > UINT64_MAX) throw refusal(value, "xid8", "it is out of the type's range");
+      writer.int32(8);
+      writer.int64(id);
+    },
+    toText: refuseText("xid8"),
   };
 }
 
