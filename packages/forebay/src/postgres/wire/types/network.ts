@@ -34,9 +34,7 @@ function text6(bytes: Uint8Array): string {
     (_, i) => ((bytes[i * 2] ?? 0) << 8) | (bytes[i * 2 + 1] ?? 0),
   );
   const { at, count } = longestZeroRun(words);
-  const holds4 =
-    at === 0 &&
-    (count === 6 || (count === 7 && words[7] !== 1) || (count === 5 && words[5] === 0xffff));
+  const holds4 = at === 0 && (count === 6 || (count === 5 && words[5] === 0xffff));
   const hexOf = (from: number, to: number): string =>
     words
       .slice(from, to)

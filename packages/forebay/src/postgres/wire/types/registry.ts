@@ -103,7 +103,9 @@ export class TypeRegistry implements TypePolicy {
     if (Array.isArray(value)) {
       const [first]: unknown[] = value;
       // A list of ranges is an array of them, or a multirange.
-      if (hasOwnText(first) || value.some((item) => this.needsType(item))) return true;
+      if (hasOwnText(first) || value.some((item) => isEmptyArray(item) || this.needsType(item))) {
+        return true;
+      }
     }
     if (this.#hasObjects && typeof value === "object" && isPlainObject(value)) return true;
     return this.#customs.some(([type, codec]) => accepts(type, codec, value));
@@ -168,6 +170,10 @@ export class TypeRegistry implements TypePolicy {
 function own(codecs: ReadonlyMap<number, PgCodec>, oid: number, name: string, codec: Codec): Codec {
   const given = codecs.get(oid);
   return given === undefined ? codec : customCodec(name, given, codec);
+}
+
+function isEmptyArray(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
 
 /** An object that nothing but the type of its place gives a meaning. */
