@@ -2,6 +2,7 @@
 // user's codecs, and those that were loaded from the database.
 
 import { ForebayError } from "../../../base/errors.ts";
+import { isPgError } from "../errors.ts";
 import { entriesOf, readTypeNumbers, readTypes, type RunForText } from "./catalog.ts";
 import type { Codec, Decode, TypePolicy } from "./codec.ts";
 import { accepts, customCodec, type PgCodec } from "./custom.ts";
@@ -116,12 +117,18 @@ export class TypeRegistry implements TypePolicy {
    * and with what `run` rejects with; what was known stays so then.
    */
   async load(run: RunForText): Promise<void> {
-    const numbers = await readTypeNumbers(run, this.#names);
+    const numbers = await readTypeNumbers(run, this.#names).catch((error: unknown) => {
+      // Class 42: a name that is not even SQL.
+      const isMalformed = isPgError(error) && error.sqlstate.startsWith("42");
+      throw isMalformed
+        ? unknownType(`of one of the names ${this.#names.join(", ")}`, error)
+        : error;
+    });
     const codecs = new Map(this.#codecs);
     const wanted = new Set(codecs.keys());
     for (const [i, name] of this.#names.entries()) {
       const oid = numbers[i] ?? undefined;
-      if (oid === undefined) throw unknownType(name);
+      if (oid === undefined) throw unknownType(name, undefined);
       wanted.add(oid);
       const codec = this.#codecsByName.get(name);
       if (codec !== undefined) codecs.set(oid, codec);
@@ -182,12 +189,12 @@ function isPlainObject(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-function unknownType(name: string): ForebayError {
+function unknownType(name: string, cause: unknown): ForebayError {
   return new ForebayError(
     "operating",
     "TYPE_UNKNOWN",
     `the database has no type ${name}, which the option types names: ` +
       "create it, correct the name, or give its schema",
-    { retryable: false },
+    { retryable: false, cause },
   );
 }
