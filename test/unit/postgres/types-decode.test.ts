@@ -298,11 +298,10 @@ describe("decoderFor", () => {
     fc.assert(
       fc.property(fc.constantFrom(...OIDS), fc.constantFrom(0, 1), bytes, (oid, format, value) => {
         const expected = outcome(oid, format, value, "0");
-        expect(outcome(oid, format, value, '"}')).toEqual(expected);
-        expect(outcome(oid, format, value, "}")).toEqual(expected);
-        expect(outcome(oid, format, value, "\0")).toEqual(expected);
+        const others = ['"}', "}", "\0"].map((around) => outcome(oid, format, value, around));
+        expect(others).toEqual([expected, expected, expected]);
       }),
-      { numRuns: 20_000 },
+      { numRuns: 10_000 },
     );
   });
 });
