@@ -4,7 +4,6 @@
 import type { Writer } from "../proto/writer.ts";
 import { arrayLiteral, arrayTextDecoder, DIMENSIONS_MAX, dimensionsOf } from "./array-literal.ts";
 import { type Codec, type Decode, malformed, refusal } from "./codec.ts";
-import { int32At } from "./raw.ts";
 import { keepLowerBounds, lowerBoundsOf } from "./lower-bounds.ts";
 import { memberText } from "./member.ts";
 
@@ -32,7 +31,7 @@ function readDimensions(cursor: Cursor, count: number): number[] | undefined {
   if (count * DIMENSION_BYTES > cursor.end - cursor.at) return undefined;
   const lengths: number[] = [];
   for (let i = 0; i < count; i++) {
-    const length = int32At(cursor.bytes, cursor.at);
+    const length = cursor.bytes.readInt32BE(cursor.at);
     cursor.at += DIMENSION_BYTES;
     if (length <= 0) return undefined;
     lengths.push(length);
@@ -45,7 +44,7 @@ function readLowerBounds(bytes: Buffer, start: number, count: number): number[] 
   const bounds: number[] = [];
   let isPlain = true;
   for (let i = 0; i < count; i++) {
-    const bound = int32At(bytes, start + HEADER_BYTES + i * DIMENSION_BYTES + LENGTH_BYTES);
+    const bound = bytes.readInt32BE(start + HEADER_BYTES + i * DIMENSION_BYTES + LENGTH_BYTES);
     if (bound !== 1) isPlain = false;
     bounds.push(bound);
   }
@@ -68,7 +67,7 @@ function binaryDecoder(type: string, element: Element): Decode {
   const readItem = (cursor: Cursor): unknown => {
     const start = cursor.at + LENGTH_BYTES;
     if (start > cursor.end) throw malformed(type, "binary");
-    const byteCount = int32At(cursor.bytes, cursor.at);
+    const byteCount = cursor.bytes.readInt32BE(cursor.at);
     cursor.at = start;
     if (byteCount === -1) return null;
     if (byteCount < 0 || byteCount > cursor.end - start) throw malformed(type, "binary");

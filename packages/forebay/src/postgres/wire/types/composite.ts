@@ -5,7 +5,7 @@ import type { Writer } from "../proto/writer.ts";
 import { type Codec, type Decode, malformed, outOfRange, refusal } from "./codec.ts";
 import { looseCodec } from "./loose.ts";
 import { memberText } from "./member.ts";
-import { decodeText, int32At, uint32At } from "./raw.ts";
+import { decodeText } from "./raw.ts";
 
 const LENGTH_BYTES = 4;
 const OID_BYTES = 4;
@@ -30,7 +30,7 @@ interface Field {
 /** Takes the binary format of a composite apart. */
 function fieldsOf(type: string, bytes: Buffer, start: number, end: number): Field[] {
   if (end - start < LENGTH_BYTES) throw malformed(type, "binary");
-  const count = int32At(bytes, start);
+  const count = bytes.readInt32BE(start);
   if (count < 0 || count > (end - start) / (OID_BYTES + LENGTH_BYTES)) {
     throw malformed(type, "binary");
   }
@@ -38,8 +38,8 @@ function fieldsOf(type: string, bytes: Buffer, start: number, end: number): Fiel
   let at = start + LENGTH_BYTES;
   for (let i = 0; i < count; i++) {
     if (end - at < OID_BYTES + LENGTH_BYTES) throw malformed(type, "binary");
-    const oid = uint32At(bytes, at);
-    const byteCount = int32At(bytes, at + OID_BYTES);
+    const oid = bytes.readUInt32BE(at);
+    const byteCount = bytes.readInt32BE(at + OID_BYTES);
     at += OID_BYTES + LENGTH_BYTES;
     if (byteCount < -1 || byteCount > end - at) throw malformed(type, "binary");
     const isNull = byteCount === -1;

@@ -17,7 +17,7 @@ import {
 } from "./calendar.ts";
 import { type Codec, checkWidth, malformed, outOfRange, refusal } from "./codec.ts";
 import { looseCodec, looseText } from "./loose.ts";
-import { int32At, latin1, uint32At } from "./raw.ts";
+import { latin1 } from "./raw.ts";
 import { parseDate, parseTime, parseTimestamp, parseTimetz } from "./wall-text.ts";
 
 const INT32_MAX = 2 ** 31 - 1;
@@ -80,7 +80,7 @@ export const date: Codec = wallCodec(
   "date",
   (bytes, start, end) => {
     checkWidth("date", start, end, 4);
-    const days = int32At(bytes, start);
+    const days = bytes.readInt32BE(start);
     if (days === INT32_MAX) return "infinity";
     if (days === INT32_MIN) return "-infinity";
     const text = dateTextOf(days + EPOCH_DAYS);
@@ -94,7 +94,7 @@ export const date: Codec = wallCodec(
 );
 
 function timeOfDay(bytes: Buffer, start: number, type: string): string {
-  const us = int32At(bytes, start) * 2 ** 32 + uint32At(bytes, start + 4);
+  const us = bytes.readInt32BE(start) * 2 ** 32 + bytes.readUInt32BE(start + 4);
   if (us < 0 || us > DAY_US) throw malformed(type, "binary");
   return timeTextOf(us);
 }
@@ -119,7 +119,7 @@ const wallTimetz: Codec = wallCodec(
   "timetz",
   (bytes, start, end) => {
     checkWidth("timetz", start, end, 12);
-    const secondsWest = int32At(bytes, start + 8);
+    const secondsWest = bytes.readInt32BE(start + 8);
     if (Math.abs(secondsWest) > ZONE_SECONDS_MAX) throw malformed("timetz", "binary");
     return timeOfDay(bytes, start, "timetz") + zoneText(secondsWest);
   },
@@ -141,9 +141,9 @@ export const timestamp: Codec = wallCodec(
   "timestamp",
   (bytes, start, end) => {
     checkWidth("timestamp", start, end, 8);
-    const high = int32At(bytes, start);
+    const high = bytes.readInt32BE(start);
     if (high >= -SAFE_HIGH_WORD && high <= SAFE_HIGH_WORD) {
-      const us = high * 2 ** 32 + uint32At(bytes, start + 4);
+      const us = high * 2 ** 32 + bytes.readUInt32BE(start + 4);
       const usOfDay = remainder(us, DAY_US);
       return timestampText((us - usOfDay) / DAY_US, usOfDay);
     }
@@ -168,9 +168,9 @@ function dateOf(ms: number): Date {
 
 function instantBinary(bytes: Buffer, start: number, end: number): Date | number {
   if (end - start !== 8) throw malformed("timestamptz", "binary");
-  const high = int32At(bytes, start);
+  const high = bytes.readInt32BE(start);
   if (high >= -SAFE_HIGH_WORD && high <= SAFE_HIGH_WORD) {
-    const us = high * 2 ** 32 + uint32At(bytes, start + 4);
+    const us = high * 2 ** 32 + bytes.readUInt32BE(start + 4);
     return new Date((us - remainder(us, 1000)) / 1000 + EPOCH_MS);
   }
   const us = bytes.readBigInt64BE(start);

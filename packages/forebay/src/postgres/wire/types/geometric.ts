@@ -5,7 +5,7 @@ import type { Writer } from "../proto/writer.ts";
 import { type Codec, malformed, refusal } from "./codec.ts";
 import { looseCodec, numberText } from "./loose.ts";
 import { OwnText } from "./own-text.ts";
-import { int32At, latin1 } from "./raw.ts";
+import { latin1 } from "./raw.ts";
 
 /** What is enough for a point: `{ x: 1, y: 2 }`. */
 export interface PointLike {
@@ -245,7 +245,7 @@ function isClosed(value: unknown): boolean {
 function decodeBinary(shape: Shape, bytes: Buffer, start: number, end: number): OwnText {
   const first = start + PREFIX_BYTES[shape.prefix];
   if (first > end) throw malformed(shape.type, "binary");
-  const count = shape.prefix === "" ? shape.numberCount : int32At(bytes, first - 4) * 2;
+  const count = shape.prefix === "" ? shape.numberCount : bytes.readInt32BE(first - 4) * 2;
   if (count <= 0 || end - first !== count * 8) throw malformed(shape.type, "binary");
   const numbers = Array.from({ length: count }, (_, i) => bytes.readDoubleBE(first + i * 8));
   return shape.make(numbers, bytes[start] === 1);

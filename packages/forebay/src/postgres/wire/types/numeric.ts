@@ -12,7 +12,7 @@ import {
   type TypePolicy,
 } from "./codec.ts";
 import { numberText } from "./loose.ts";
-import { int32At, latin1, uint32At } from "./raw.ts";
+import { latin1 } from "./raw.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
@@ -86,26 +86,18 @@ function integerCodec(
 }
 
 /** int2: a number. */
-export const int2: Codec = integerCodec(
-  "int2",
-  2,
-  -(2 ** 15),
-  2 ** 15 - 1,
-  (bytes, start) => (((bytes[start] as number) << 24) >> 16) | (bytes[start + 1] as number),
+export const int2: Codec = integerCodec("int2", 2, -(2 ** 15), 2 ** 15 - 1, (bytes, start) =>
+  bytes.readInt16BE(start),
 );
 
 /** int4: a number. */
-export const int4: Codec = {
-  ...integerCodec("int4", 4, -(2 ** 31), 2 ** 31 - 1, int32At),
-  binary: (bytes, start, end) => {
-    if (end - start !== 4) throw malformed("int4", "binary");
-    return int32At(bytes, start);
-  },
-};
+export const int4: Codec = integerCodec("int4", 4, -(2 ** 31), 2 ** 31 - 1, (bytes, start) =>
+  bytes.readInt32BE(start),
+);
 
 /** A type whose values are numbers from 0 to 2^32 - 1: oid, xid, cid. */
 export function unsignedCodec(type: string): Codec {
-  return integerCodec(type, 4, 0, 2 ** 32 - 1, uint32At);
+  return integerCodec(type, 4, 0, 2 ** 32 - 1, (bytes, start) => bytes.readUInt32BE(start));
 }
 
 function int8Number(value: bigint): number {
@@ -173,9 +165,9 @@ export function int8(policy: TypePolicy["int8"]): Codec {
         : big(int8Text(bytes, start, end)),
     binary: (bytes, start, end) => {
       if (end - start !== 8) throw malformed("int8", "binary");
-      const high = int32At(bytes, start);
+      const high = bytes.readInt32BE(start);
       return high >= -SAFE_HIGH_WORD && high <= SAFE_HIGH_WORD
-        ? small(high * 2 ** 32 + uint32At(bytes, start + 4))
+        ? small(high * 2 ** 32 + bytes.readUInt32BE(start + 4))
         : big(bytes.readBigInt64BE(start));
     },
     binaryResults: true,

@@ -12,7 +12,7 @@ import {
   type RangeLike,
   rangeText,
 } from "./range.ts";
-import { decodeText, int32At } from "./raw.ts";
+import { decodeText } from "./raw.ts";
 
 const EMPTY = 0x01;
 const LOWER_INCLUSIVE = 0x02;
@@ -25,7 +25,7 @@ const LENGTH_BYTES = 4;
 /** The end of the value whose length is at `at`. Throws unless it lies within. */
 function endOfValue(type: string, bytes: Buffer, at: number, end: number): number {
   if (end - at < LENGTH_BYTES) throw malformed(type, "binary");
-  const byteCount = int32At(bytes, at);
+  const byteCount = bytes.readInt32BE(at);
   if (byteCount < 0 || byteCount > end - at - LENGTH_BYTES) throw malformed(type, "binary");
   return at + LENGTH_BYTES + byteCount;
 }
@@ -146,7 +146,7 @@ export function multirangeCodec(type: string, range: Codec): Codec {
     },
     binary: (bytes, start, end) => {
       if (end - start < LENGTH_BYTES) throw malformed(type, "binary");
-      const count = int32At(bytes, start);
+      const count = bytes.readInt32BE(start);
       if (count < 0 || count > end - start) throw malformed(type, "binary");
       const ranges: unknown[] = [];
       let at = start + LENGTH_BYTES;

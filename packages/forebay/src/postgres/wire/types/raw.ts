@@ -65,24 +65,3 @@ export function writeBytes(writer: Writer, value: Uint8Array): void {
   writer.int32(value.length);
   writer.bytes(value);
 }
-
-/** The signed 32 bits at `at`, which must be there. */
-export function int32At(bytes: Buffer, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  );
-}
-
-/** The 32 bits at `at`, which must be there, as a number from 0 up. */
-export function uint32At(bytes: Buffer, at: number): number {
-  return int32At(bytes, at) >>> 0;
-}
-
-/** Writes an int32 length and a string of ASCII. */
-export function writeAscii(writer: Writer, text: string): void {
-  writer.int32(text.length);
-  writer.utf8(text);
-}

@@ -4,7 +4,7 @@
 import type { Codec } from "./codec.ts";
 import { checkWidth, malformed } from "./codec.ts";
 import { looseCodec } from "./loose.ts";
-import { decodeText, int32At, latin1, uint32At, writeText } from "./raw.ts";
+import { decodeText, latin1, writeText } from "./raw.ts";
 
 const LSN = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/i;
 const TID = /^\((\d{1,10}),(\d{1,5})\)$/;
@@ -29,7 +29,7 @@ export const pgLsn: Codec = {
   },
   binary: (bytes, start, end) => {
     checkWidth("pg_lsn", start, end, 8);
-    return lsnText(uint32At(bytes, start), uint32At(bytes, start + 4));
+    return lsnText(bytes.readUInt32BE(start), bytes.readUInt32BE(start + 4));
   },
   takes: (value) => typeof value === "string" && LSN.test(value),
   write: (writer, value) => {
@@ -52,7 +52,7 @@ export const tid: Codec = {
   ...looseCodec("tid"),
   binary: (bytes, start, end) => {
     checkWidth("tid", start, end, 6);
-    return `(${uint32At(bytes, start)},${bytes.readUInt16BE(start + 4)})`;
+    return `(${bytes.readUInt32BE(start)},${bytes.readUInt16BE(start + 4)})`;
   },
   takes: (value) => tidParts(value) !== undefined,
   write: (writer, value) => {
@@ -69,7 +69,7 @@ export function snapshotCodec(type: string): Codec {
     ...looseCodec(type),
     binary: (bytes, start, end) => {
       if (end - start < 20) throw malformed(type, "binary");
-      const count = int32At(bytes, start);
+      const count = bytes.readInt32BE(start);
       if (count < 0 || end - start !== 20 + count * 8) throw malformed(type, "binary");
       const ids = Array.from({ length: count }, (_, i) => bytes.readBigInt64BE(start + 20 + i * 8));
       const [min, max] = [bytes.readBigInt64BE(start + 4), bytes.readBigInt64BE(start + 12)];
@@ -87,7 +87,7 @@ export function nameOfObjectCodec(type: string): Codec {
     ...looseCodec(type),
     binary: (bytes, start, end) => {
       checkWidth(type, start, end, 4);
-      const oid = uint32At(bytes, start);
+      const oid = bytes.readUInt32BE(start);
       return oid === 0 ? "-" : String(oid);
     },
     takes: (value) =>
@@ -114,7 +114,7 @@ export function bitCodec(type: string): Codec {
     ...looseCodec(type),
     binary: (bytes, start, end) => {
       if (end - start < 4) throw malformed(type, "binary");
-      const count = int32At(bytes, start);
+      const count = bytes.readInt32BE(start);
       if (count < 0 || end - start !== 4 + Math.ceil(count / 8)) throw malformed(type, "binary");
       return bitText(bytes, start + 4, count);
     },
@@ -141,7 +141,7 @@ export function vectorCodec(type: string, array: Codec): Codec {
     ...looseCodec(type),
     binary: (bytes, start, end) => {
       // An empty one has a dimension without elements, which no other array has.
-      if (end - start === EMPTY_VECTOR_BYTES && int32At(bytes, start + 12) === 0) return "";
+      if (end - start === EMPTY_VECTOR_BYTES && bytes.readInt32BE(start + 12) === 0) return "";
       const items = array.binary(bytes, start, end) as unknown[];
       if (!items.every(Number.isInteger)) throw malformed(type, "binary");
       return items.join(" ");
