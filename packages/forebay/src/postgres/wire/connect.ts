@@ -13,6 +13,7 @@ import { Channel } from "./channel.ts";
 import { describeTarget, type PostgresConfig } from "./config.ts";
 import { PgConnection } from "./connection.ts";
 import { isPgError, ProtocolError } from "./errors.ts";
+import { loadTypes } from "./load-types.ts";
 import { MessageReader } from "./proto/reader.ts";
 import { type SessionFacts, Startup, type StartupOptions } from "./startup.ts";
 import {
@@ -52,7 +53,7 @@ export async function connect(
     bound.signal.throwIfAborted();
     if (channel.lost !== undefined) throw channel.lost.reason;
     const connection = new PgConnection(channel);
-    if (!config.types.isLoaded) await loadTypes(connection, channel, bound.signal);
+    if (!config.types.isLoaded) await readTypes(connection, channel, bound.signal);
     channel.onLost = options.onLost;
     return connection;
   } catch (error) {
@@ -65,9 +66,9 @@ export async function connect(
 }
 
 /** Reads the types that the options name. On rejection the connection is closed. */
-async function loadTypes(connection: PgConnection, channel: Channel, signal: AbortSignal) {
+async function readTypes(connection: PgConnection, channel: Channel, signal: AbortSignal) {
   try {
-    await channel.config.types.load((sql, args) => connection.queryText(sql, args, signal));
+    await loadTypes(channel.config.types, (sql, args) => connection.queryText(sql, args, signal));
   } catch (error) {
     await channel.close();
     throw error;

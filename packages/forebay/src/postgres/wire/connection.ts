@@ -19,6 +19,7 @@ import { Call, type ErrorMap } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { copyIn, type CopyResult, type CopySource } from "./copy-in.ts";
 import { isPgError } from "./errors.ts";
+import { reloadTypes } from "./load-types.ts";
 import { openPortal } from "./portal.ts";
 import type { Notification, TxStatus } from "./proto/backend.ts";
 import {
@@ -223,7 +224,8 @@ export class PgConnection implements DriverConn {
 
   /** After a type turned up that is not known. */
   #reloadTypes(): Promise<void> {
-    return this.#channel.config.types.reload((sql, args) => this.queryText(sql, args, undefined));
+    const { types } = this.#channel.config;
+    return reloadTypes(types, (sql, args) => this.queryText(sql, args, undefined));
   }
 
   #query(

@@ -121,7 +121,8 @@ export function writeCloseStatement(writer: Writer, name: string): void {
  * Bind of the unnamed portal.
  *
  * `paramOids` are the types of the parameters, `undefined` where the server has not told them.
- * `types` are what the connection knows of them. `resultFormats` is the end of the message: see `resultFormatBytes`. Throws `UsageError` of code
+ * `types` are what the connection knows of them.
+ * `resultFormats` is the end of the message: see `resultFormatBytes`. Throws `UsageError` of code
  * `ARGUMENT_INVALID` for an argument that cannot be sent; the caller then truncates the writer.
  */
 export function writeBind(

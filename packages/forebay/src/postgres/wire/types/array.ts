@@ -41,14 +41,13 @@ function readDimensions(cursor: Cursor, count: number): number[] | undefined {
 
 /** The lower bounds; undefined where all are 1. */
 function readLowerBounds(bytes: Buffer, start: number, count: number): number[] | undefined {
-  const bounds: number[] = [];
-  let isPlain = true;
-  for (let i = 0; i < count; i++) {
-    const bound = bytes.readInt32BE(start + HEADER_BYTES + i * DIMENSION_BYTES + LENGTH_BYTES);
-    if (bound !== 1) isPlain = false;
-    bounds.push(bound);
+  const first = start + HEADER_BYTES + LENGTH_BYTES;
+  const end = first + count * DIMENSION_BYTES;
+  for (let at = first; at < end; at += DIMENSION_BYTES) {
+    if (bytes.readInt32BE(at) === 1) continue;
+    return Array.from({ length: count }, (_, i) => bytes.readInt32BE(first + i * DIMENSION_BYTES));
   }
-  return isPlain ? undefined : bounds;
+  return undefined;
 }
 
 function binaryDecoder(type: string, element: Element): Decode {

@@ -8,11 +8,8 @@ import { multirangeCodec, rangeCodec } from "./range-codec.ts";
 import type { TypeEntry } from "./table.ts";
 import { textCodec } from "./text.ts";
 
-/** Runs a statement that gives one text, in whatever transaction there is. */
-export type RunForText = (sql: string, args: readonly unknown[]) => Promise<string>;
-
 /** One row of pg_type, with what belongs to it in other tables. */
-interface CatalogueRow {
+export interface CatalogueRow {
   readonly oid: number;
   readonly name: string;
   /** `b` base, `c` composite, `d` domain, `e` enum, `m` multirange, `p` pseudo, `r` range. */
@@ -25,64 +22,6 @@ interface CatalogueRow {
   /** Of a range its bounds, of a multirange its ranges; null for others. */
   readonly of: number | null;
   readonly attributes: readonly { readonly name: string; readonly oid: number }[] | null;
-}
-
-// As JSON, because what becomes of any other type may be up to the user. Arrays, ranges and all
-// that a type consists of come with it.
-const NAMES_SQL = `
-SELECT json_agg(pg_catalog.to_regtype(name)::oid::int8 ORDER BY place)::text
-  FROM unnest($1::text[]) WITH ORDINALITY AS given (name, place)`;
-
-const TYPES_SQL = `
-WITH RECURSIVE wanted (oid) AS (
-    SELECT unnest($1::oid[])
-  UNION
-    SELECT part.oid
-      FROM wanted
-      JOIN pg_catalog.pg_type t ON t.oid = wanted.oid
-     CROSS JOIN LATERAL (
-              SELECT t.typarray
-        UNION ALL SELECT t.typbasetype
-        UNION ALL SELECT t.typelem WHERE t.typcategory = 'A'
-        UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
-                   WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
-        UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid
-        UNION ALL SELECT r.rngmultitypid FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid
-        UNION ALL SELECT r.rngtypid FROM pg_catalog.pg_range r WHERE r.rngmultitypid = t.oid
-     ) AS part (oid)
-     WHERE part.oid <> 0
-)
-SELECT coalesce(json_agg(row_to_json(one)), '[]')::text
-  FROM (
-    SELECT t.oid::int8 AS oid, t.typname AS name, t.typtype AS kind, t.typdelim AS delimiter,
-           CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE 0 END::int8 AS element,
-           t.typbasetype::int8 AS base,
-           (SELECT CASE WHEN r.rngtypid = t.oid THEN r.rngsubtype ELSE r.rngtypid END
-              FROM pg_catalog.pg_range r
-             WHERE t.oid IN (r.rngtypid, r.rngmultitypid))::int8 AS of,
-           (SELECT json_agg(json_build_object('name', a.attname, 'oid', a.atttypid::int8)
-                            ORDER BY a.attnum)
-              FROM pg_catalog.pg_attribute a
-             WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) AS attributes
-      FROM wanted
-      JOIN pg_catalog.pg_type t ON t.oid = wanted.oid
-  ) AS one`;
-
-/** The numbers of types by name, in the same order; null for a name that is not known. */
-export async function readTypeNumbers(
-  run: RunForText,
-  names: readonly string[],
-): Promise<(number | null)[]> {
-  if (names.length === 0) return [];
-  return JSON.parse(await run(NAMES_SQL, [names])) as (number | null)[];
-}
-
-/** The rows of these types, and of all that they are made of or that is made of them. */
-export async function readTypes(
-  run: RunForText,
-  oids: readonly number[],
-): Promise<readonly CatalogueRow[]> {
-  return JSON.parse(await run(TYPES_SQL, [oids])) as CatalogueRow[];
 }
 
 /** What `entriesOf` needs beside the rows. */

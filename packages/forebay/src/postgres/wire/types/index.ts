@@ -26,7 +26,8 @@ export { lowerBoundsOf, withLowerBounds } from "./lower-bounds.ts";
 export { modifiersOf } from "./modifiers.ts";
 export { OwnText } from "./own-text.ts";
 export { Range, type RangeBounds, type RangeLike } from "./range.ts";
-export { TypeRegistry, type TypesOptions } from "./registry.ts";
+export type { CatalogueRow } from "./catalog.ts";
+export { TypeRegistry, type TypesOptions, unknownType } from "./registry.ts";
 
 const LOOSE: TypeEntry = { name: LOOSE_TYPE, codec: looseCodec(LOOSE_TYPE) };
 const AUTO: TypePolicy = { int8: "auto" };

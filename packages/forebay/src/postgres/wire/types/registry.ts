@@ -2,8 +2,7 @@
 // user's codecs, and those that were loaded from the database.
 
 import { ForebayError } from "../../../base/errors.ts";
-import { isPgError } from "../errors.ts";
-import { entriesOf, readTypeNumbers, readTypes, type RunForText } from "./catalog.ts";
+import { type CatalogueRow, entriesOf } from "./catalog.ts";
 import type { Codec, Decode, TypePolicy } from "./codec.ts";
 import { accepts, customCodec, type PgCodec } from "./custom.ts";
 import { builtInTable, makeTable, type TypeEntry, typeNumber } from "./table.ts";
@@ -71,7 +70,7 @@ export class TypeRegistry implements TypePolicy {
     this.#isLoaded = this.#names.length === 0 && !hasForeignCodec;
   }
 
-  /** Whether something must be read from the database before these types can be used. */
+  /** False while something must be read from the database before these types can be used. */
   get isLoaded(): boolean {
     return this.#isLoaded;
   }
@@ -112,28 +111,32 @@ export class TypeRegistry implements TypePolicy {
     return this.#customs.some(([type, codec]) => accepts(type, codec, value));
   }
 
+  /** The names to look up. */
+  get names(): readonly string[] {
+    return this.#names;
+  }
+
   /**
-   * Reads the types that were asked for. Rejects with `TYPE_UNKNOWN` where there is none of a name,
-   * and with what `run` rejects with; what was known stays so then.
+   * The types to read, by number, when `names` have these. Throws `TYPE_UNKNOWN` where one has
+   * none.
    */
-  async load(run: RunForText): Promise<void> {
-    const numbers = await readTypeNumbers(run, this.#names).catch((error: unknown) => {
-      // Class 42: a name that is not even SQL.
-      const isMalformed = isPgError(error) && error.sqlstate.startsWith("42");
-      throw isMalformed
-        ? unknownType(`of one of the names ${this.#names.join(", ")}`, error)
-        : error;
-    });
-    const codecs = new Map(this.#codecs);
-    const wanted = new Set(codecs.keys());
+  wanted(numbers: readonly (number | null)[]): number[] {
+    const wanted = new Set(this.#codecs.keys());
     for (const [i, name] of this.#names.entries()) {
       const oid = numbers[i] ?? undefined;
       if (oid === undefined) throw unknownType(name, undefined);
       wanted.add(oid);
-      const codec = this.#codecsByName.get(name);
-      if (codec !== undefined) codecs.set(oid, codec);
     }
-    const rows = await readTypes(run, [...wanted]);
+    return [...wanted];
+  }
+
+  /** Takes what the catalogue says of the types that were wanted. */
+  adopt(numbers: readonly (number | null)[], rows: readonly CatalogueRow[]): void {
+    const codecs = new Map(this.#codecs);
+    for (const [i, name] of this.#names.entries()) {
+      const codec = this.#codecsByName.get(name);
+      if (codec !== undefined) codecs.set(numbers[i] ?? 0, codec);
+    }
     const loaded = entriesOf(rows, {
       known: (oid) => this.#builtIn.get(oid),
       own: (oid, name, codec) => own(codecs, oid, name, codec),
@@ -148,13 +151,9 @@ export class TypeRegistry implements TypePolicy {
     this.#isStale = false;
   }
 
-  /**
-   * Loads again after a type turned up that is not known. Never rejects: what cannot be read stays
-   * as it is, and the number is not looked for again.
-   */
-  async reload(run: RunForText): Promise<void> {
+  /** Forgets that a type turned up that is not known: it is being looked for. */
+  calm(): void {
     this.#isStale = false;
-    await this.load(run).catch(() => {});
   }
 
   /**
@@ -189,7 +188,8 @@ function isPlainObject(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-function unknownType(name: string, cause: unknown): ForebayError {
+/** The error for a name, which the options give, of no type. */
+export function unknownType(name: string, cause: unknown): ForebayError {
   return new ForebayError(
     "operating",
     "TYPE_UNKNOWN",
