@@ -3,7 +3,12 @@
 
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { json } from "../../packages/forebay/src/postgres/wire/types/index.ts";
+import {
+  json,
+  PgBox,
+  PgPoint,
+  Range,
+} from "../../packages/forebay/src/postgres/wire/types/index.ts";
 import { openTypesSession, type TypesSession } from "./types-session.ts";
 
 let session: TypesSession;
@@ -63,6 +68,8 @@ const SAME: Record<string, fc.Arbitrary<unknown>> = {
   json: jsonObject,
 };
 
+const AT = (n: number) => ({ x: n, y: n });
+
 /** JavaScript values that a type takes, and the other value that it gives back. */
 const CHANGED: [type: string, value: unknown, result: unknown][] = [
   ["int4", "42", 42],
@@ -118,9 +125,11 @@ const CHANGED: [type: string, value: unknown, result: unknown][] = [
   ["timestamptz[]", ["infinity", new Date(0)], [Infinity, new Date(0)]],
   ["date[]", [new Date(0), null], ["1970-01-01", null]],
   ["bytea[]", [Buffer.from("a\\"), null], [Buffer.from("a\\"), null]],
-  ["int4range", "[1,5)", "[1,5)"],
-  ["box[]", "{(1,1),(0,0);(2,2),(0,0)}", ["(1,1),(0,0)", "(2,2),(0,0)"]],
-  ["point[]", ["(1,2)", null], ["(1,2)", null]],
+  ["int4range", "[1,5)", new Range(1, 5)],
+  ["int4range", new Range(1, 5, "[]"), new Range(1, 6)],
+  ["tstzrange", new Range(new Date(0), null, "()"), new Range(new Date(0), null, "()")],
+  ["box[]", "{(1,1),(0,0);(2,2),(0,0)}", [new PgBox(AT(1), AT(0)), new PgBox(AT(2), AT(0))]],
+  ["point[]", ["(1,2)", new PgPoint(3, -0), null], [new PgPoint(1, 2), new PgPoint(3, -0), null]],
   ["inet", "10.0.0.1/8", "10.0.0.1/8"],
 ];
 

@@ -180,7 +180,10 @@ describe("decoderFor", () => {
       [3, null],
     ]);
     expect(decode("int4[]", 0, "{}")).toEqual([]);
-    expect(decode("box[]", 0, "{(1,1),(0,0);NULL}")).toEqual(["(1,1),(0,0)", null]);
+    expect(decode("box[]", 0, "{(1,1),(0,0);NULL}")).toEqual([
+      { high: { x: 1, y: 1 }, low: { x: 0, y: 0 } },
+      null,
+    ]);
   });
 
   it("refuses array literals and binary arrays that are not well formed", () => {
@@ -295,11 +298,10 @@ describe("decoderFor", () => {
     fc.assert(
       fc.property(fc.constantFrom(...OIDS), fc.constantFrom(0, 1), bytes, (oid, format, value) => {
         const expected = outcome(oid, format, value, "0");
-        expect(outcome(oid, format, value, '"}')).toEqual(expected);
-        expect(outcome(oid, format, value, "}")).toEqual(expected);
-        expect(outcome(oid, format, value, "\0")).toEqual(expected);
+        const others = ['"}', "}", "\0"].map((around) => outcome(oid, format, value, around));
+        expect(others).toEqual([expected, expected, expected]);
       }),
-      { numRuns: 20_000 },
+      { numRuns: 10_000 },
     );
   });
 });

@@ -35,4 +35,24 @@ export {
 export type { PasswordRequest } from "./wire/passfile.ts";
 export type { Statement } from "./wire/statement.ts";
 export type { StatementMode } from "./wire/statement-settings.ts";
-export { json, type JsonParam, type TypePolicy } from "./wire/types/index.ts";
+export {
+  json,
+  type JsonParam,
+  lowerBoundsOf,
+  OwnText,
+  PgBox,
+  PgCircle,
+  type PgCodec,
+  PgLine,
+  PgPath,
+  PgPoint,
+  PgPolygon,
+  PgSegment,
+  type PointLike,
+  Range,
+  type RangeBounds,
+  type RangeLike,
+  type TypePolicy,
+  type TypesOptions,
+  withLowerBounds,
+} from "./wire/types/index.ts";

@@ -12,7 +12,7 @@ import { STATEMENT_MODES, type StatementMode, StatementSettings } from "./statem
 import { describeHost, resolveHosts, type ServerHost } from "./hosts.ts";
 import { type Environment, Layers } from "./layers.ts";
 import { type PasswordRequest, readPassword } from "./passfile.ts";
-import type { TypePolicy } from "./types/index.ts";
+import { type TypePolicy, TypeRegistry, type TypesOptions } from "./types/index.ts";
 
 /**
  * Whether the connection is encrypted and how far the server is checked, as in libpq. Without
@@ -170,6 +170,8 @@ export interface PostgresOptions {
    * `Infinity`
    */
   readonly statementTimeoutMs?: number | undefined;
+  /** Types of the database's own, and codecs in place of the built-in ones. */
+  readonly types?: TypesOptions | undefined;
   /** The most rows that a stream fetches at once; fewer when they are long. @defaultValue 1000 */
   readonly fetchRowsMax?: number | undefined;
   /**
@@ -213,10 +215,10 @@ export interface CommonConfig {
   readonly protocolMinors: { readonly min: number; readonly max: number };
   readonly applicationName: string;
   readonly options: string | undefined;
-  readonly types: TypePolicy;
   readonly statements: StatementSettings;
   readonly statementTimeoutMs: number;
   readonly deadlines: Deadlines;
+  readonly types: TypeRegistry;
   readonly fetchRowsMax: number;
   readonly maxMessageBytes: number;
   readonly keepAliveMs: number;
@@ -291,7 +293,6 @@ export function resolveConfig(connInfo: string, options: PostgresOptions): Targe
     applicationName: text.pick("application_name", options.applicationName) ?? "forebay",
     options: text.pick("options", options.options),
     connectTimeoutMs: checkMs("connectTimeoutMs", connectTimeoutMs(text, options)),
-    types: { int8: choose("int8", INT8_CHOICES, options.int8 ?? "auto") },
     statements: new StatementSettings(
       choose("statementMode", STATEMENT_MODES, options.statementMode ?? "cache-statement"),
       checkCount("statementCacheMax", options.statementCacheMax ?? STATEMENTS_DEFAULT),
@@ -299,6 +300,10 @@ export function resolveConfig(connInfo: string, options: PostgresOptions): Targe
     ),
     statementTimeoutMs: checkMs("statementTimeoutMs", options.statementTimeoutMs ?? Infinity),
     deadlines: new Deadlines(options.clock ?? systemClock),
+    types: new TypeRegistry(
+      choose("int8", INT8_CHOICES, options.int8 ?? "auto"),
+      checkTypes(options.types),
+    ),
     fetchRowsMax: checkCount("fetchRowsMax", options.fetchRowsMax ?? FETCH_ROWS_DEFAULT),
     maxMessageBytes: checkCount(
       "maxMessageBytes",
@@ -439,6 +444,19 @@ function choose<T extends string>(name: string, allowed: readonly T[], value: st
 function checkCount(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 1 && value <= 0x7fff_ffff) return value;
   throw invalid(`${name} must be a whole number from 1 to 2147483647`);
+}
+
+function checkTypes(types: TypesOptions | undefined): TypesOptions | undefined {
+  const isName = (name: unknown): boolean => typeof name === "string" && /^[^\0]+$/u.test(name);
+  if (types?.load?.every(isName) === false) {
+    throw invalid("types.load must hold names of types, such as app.address");
+  }
+  for (const [name, codec] of Object.entries(types?.codecs ?? {})) {
+    if (typeof codec?.fromText !== "function" || typeof codec.toText !== "function") {
+      throw invalid(`the codec of ${name} must have fromText and toText`);
+    }
+  }
+  return types;
 }
 
 function checkMs(name: string, value: number): number {

@@ -204,6 +204,7 @@ export class PgConnection implements DriverConn {
     const isClean =
       channel.isUsable &&
       channel.unsettled === undefined &&
+      !channel.config.types.isStale &&
       channel.session.head === undefined &&
       channel.session.txStatus === "I";
     return isClean ? undefined : this.#reset();
@@ -236,6 +237,7 @@ export class PgConnection implements DriverConn {
       gate = channel.gate(undefined);
     }
     if (this.txStatus !== "I") await this.rollback();
+    if (channel.config.types.isStale) await this.#statements.reloadTypes();
   }
 }
 

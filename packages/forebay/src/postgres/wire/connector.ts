@@ -45,7 +45,16 @@ export class PostgresConnector implements Connector<PgConnection> {
         "what beforeConnect gives must be PostgresOptions, such as { password }, or undefined",
       );
     }
-    return resolveConfig(this.#connInfo, { ...this.#options, ...settings });
+    const config = resolveConfig(this.#connInfo, { ...this.#options, ...settings });
+    return this.#isSameDatabase(config, settings)
+      ? { ...config, types: this.#config.types }
+      : config;
+  }
+
+  /** Whether what was loaded from the database holds for another configuration, too. */
+  #isSameDatabase(config: TargetConfig, settings: PostgresOptions): boolean {
+    const isSame = describeTarget(config) === describeTarget(this.#config);
+    return isSame && settings.types === undefined && settings.int8 === undefined;
   }
 
   shouldRetryConnect(error: unknown): boolean {

@@ -112,11 +112,11 @@ export class DescribedText implements KeptText {
   }
 
   #bind(args: readonly unknown[]): void {
-    const { writer } = this.#channel;
+    const { writer, config } = this.#channel;
     const { paramOids, formats } = this.#description;
     this.#description.checkCount(args);
     writeParse(writer, "", this.sql, paramOids);
-    writeBind(writer, "", args, paramOids, formats);
+    writeBind(writer, "", args, paramOids, formats, config.types);
     writer.bytes(DESCRIBE_PORTAL);
   }
 }

@@ -11,7 +11,7 @@ import { orAborted } from "./abort.ts";
 import type { Channel } from "./channel.ts";
 import { configFor, describeTarget, type TargetConfig, type TargetSessionAttrs } from "./config.ts";
 import { openSession } from "./connect.ts";
-import { PgConnection } from "./connection.ts";
+import { PgConnection, statementsOf } from "./connection.ts";
 import { classify, isPgError, ProtocolError } from "./errors.ts";
 import { describeHost, type ServerHost, shuffled } from "./hosts.ts";
 import { misfit } from "./target.ts";
@@ -135,6 +135,7 @@ class Dial {
       limit.signal.throwIfAborted();
       if (channel.lost !== undefined) throw channel.lost.reason;
       if (reason === undefined) {
+        if (!config.types.isLoaded) await statementsOf(conn).loadTypes(limit.signal);
         channel.onLost = this.#options.onLost;
         return conn;
       }

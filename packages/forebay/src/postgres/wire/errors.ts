@@ -157,6 +157,7 @@ export function classify(error: unknown): ErrorVerdict {
     if (error.code === "CONNECTION_LOST" || error.code === "OUTCOME_UNKNOWN") return "evict";
     if (error.code === "TLS_UNAVAILABLE" || error.code === "AUTH_FAILED") return "fatal-connect";
     if (error.code === "TLS_FAILED" || error.code === "OPTION_INVALID") return "fatal-connect";
+    if (error.code === "TYPE_UNKNOWN") return "fatal-connect";
     return "keep";
   }
   return SOCKET_CODES.has((error as { readonly code?: unknown }).code) ? "evict" : "keep";

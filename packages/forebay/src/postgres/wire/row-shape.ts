@@ -19,7 +19,7 @@ export class RowShape {
   readonly #blank: Readonly<Record<string, unknown>>;
 
   constructor(fields: readonly FieldDescription[], policy: TypePolicy) {
-    this.columns = fields.map((field) => columnOf(field));
+    this.columns = fields.map((field) => columnOf(field, policy));
     this.#names = fields.map((field) => field.name);
     this.#decoders = fields.map((field) => decoderFor(field.typeOid, field.format, policy));
     this.#blank = Object.fromEntries(this.#names.map((name) => [name, null]));
@@ -80,8 +80,9 @@ export class RowShape {
   }
 }
 
-function columnOf({ name, typeOid, typeModifier }: FieldDescription): Column {
-  const type = typeName(typeOid);
+function columnOf(field: FieldDescription, policy: TypePolicy): Column {
+  const { name, typeOid, typeModifier } = field;
+  const type = typeName(typeOid, policy);
   return typeModifier < 0 ? { name, type } : { name, type, ...modifiersOf(typeOid, typeModifier) };
 }
 

@@ -17,7 +17,7 @@ import type { FieldDescription } from "./proto/backend.ts";
 import { EXECUTE, EXECUTE_SYNC, resultFormatBytes, writeBind } from "./proto/frontend.ts";
 import { RowShape } from "./row-shape.ts";
 import type { Again, KeptText } from "./statement-cache.ts";
-import { hasBinary, type TypePolicy } from "./types/index.ts";
+import { hasBinary, type TypeRegistry } from "./types/index.ts";
 
 /** What Describe says about a statement, and what follows from it. */
 export class Description {
@@ -31,13 +31,13 @@ export class Description {
   constructor(
     paramOids: readonly number[],
     fields: readonly FieldDescription[],
-    policy: TypePolicy,
+    types: TypeRegistry,
   ) {
     this.paramOids = paramOids;
-    const formats = fields.map(({ typeOid }): 0 | 1 => (hasBinary(typeOid) ? 1 : 0));
+    const formats = fields.map(({ typeOid }): 0 | 1 => (hasBinary(typeOid, types) ? 1 : 0));
     this.formats = resultFormatBytes(formats);
     const inFormats = fields.map((field, i) => ({ ...field, format: formats[i] ?? 0 }));
-    this.shape = fields.length === 0 ? undefined : new RowShape(inFormats, policy);
+    this.shape = fields.length === 0 ? undefined : new RowShape(inFormats, types);
   }
 
   /** Throws `ARGUMENT_INVALID` unless there are as many arguments as parameters. */
@@ -164,6 +164,7 @@ export class Statement implements DriverStmt, KeptText {
     }
     const { paramOids, formats } = this.description;
     if (args.length !== paramOids.length) this.description.checkCount(args);
-    writeBind(this.#channel.writer, this.name, args, paramOids, formats);
+    const { writer, config } = this.#channel;
+    writeBind(writer, this.name, args, paramOids, formats, config.types);
   }
 }

@@ -15,6 +15,7 @@ import { BatchCall, type BatchItem } from "./batch.ts";
 import { Call, type Ending, ResultCall, WHOLE_RESULT } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { interpolate } from "./interpolate.ts";
+import { loadTypes, reloadTypes } from "./load-types.ts";
 import { openPortal } from "./portal.ts";
 import {
   ALL_TEXT,
@@ -58,11 +59,6 @@ class FirstRun<T> extends ResultCall<T> {
   }
 }
 
-/** Whether the value's text depends on the type: an array is one to an array type, JSON to JSON. */
-function isContainer(value: unknown): boolean {
-  return Array.isArray(value);
-}
-
 const NO_ARGS: readonly unknown[] = [];
 const PLAIN_ITEM: BatchItem = {
   shape: undefined,
@@ -81,17 +77,12 @@ function checkTimeout(timeoutMs: number | undefined): void {
 }
 
 /** Parse and Describe alone. */
-class PrepareCall extends Call<Description> {
-  readonly #channel: Channel;
-
+class PrepareCall extends Call<void> {
   constructor(channel: Channel, signal: AbortSignal | undefined) {
     super(channel, "prepare", "object", undefined, signal);
-    this.#channel = channel;
   }
 
-  protected override finish(): Description {
-    return new Description(this.paramOids ?? [], this.fields, this.#channel.config.types);
-  }
+  protected override finish(): void {}
 }
 
 /** The statements of one connection. */
@@ -150,6 +141,7 @@ export class Statements implements Again {
     if (args.length === 0 && hasSeveralStatements(sql)) {
       return openResultSets(channel, sql, options);
     }
+    if (this.#needTypes(args)) return this.#prepareAndStream(sql, args, options);
     return openPortal(channel, options, undefined, () => {
       writeParse(channel.writer, "", sql);
       writeBind(channel.writer, "", args, undefined, ALL_TEXT);
@@ -159,13 +151,25 @@ export class Statements implements Again {
     });
   }
 
+  async #prepareAndStream(
+    sql: string,
+    args: readonly unknown[],
+    options: StatementOptions | undefined,
+  ): Promise<DriverRows> {
+    const statement = await this.prepare(sql, options);
+    try {
+      return await statement.stream(args, options);
+    } finally {
+      await statement.close();
+    }
+  }
+
   /** Prepares a statement that is its caller's. The gate has been passed. */
   async prepare(sql: string, options: OperationOptions | undefined): Promise<Statement> {
     const channel = this.#channel;
     const name = this.#newName();
-    const call = this.#describe(name, sql, options);
     try {
-      return new Statement(channel, name, sql, await call.promise);
+      return new Statement(channel, name, sql, await this.#describe(name, sql, options));
     } catch (error) {
       // The server may have it all the same, if the call was aborted.
       channel.forget(name);
@@ -211,7 +215,7 @@ export class Statements implements Again {
   ): Promise<void> {
     const { mode } = this.#channel.config.statements;
     for (const { sql, args = NO_ARGS } of statements) {
-      if (mode === "exec" || mode === "simple" || !args.some(isContainer)) continue;
+      if (mode === "exec" || mode === "simple" || !this.#needTypes(args)) continue;
       if (this.#cache.find(sql) === undefined) {
         await this.#channel.gate(options?.signal);
         void this.#cache.add(sql, await this.prepare(sql, options))?.close();
@@ -259,9 +263,11 @@ export class Statements implements Again {
     }
     const isKept = isPreparable(sql) && !(args.length === 0 && hasSeveralStatements(sql));
     if (!isKept && args.length === 0) return this.#runSimple(sql, options, ending);
-    if (mode === "exec") return this.#runUnnamed(sql, args, options, ending);
+    if (mode === "exec" && !this.#mustKnow(args)) {
+      return this.#runUnnamed(sql, args, options, ending);
+    }
     // What these mean depends on the type: it is asked for before they are written.
-    if (mode === "describe-exec" || args.some(isContainer)) {
+    if (mode === "describe-exec" || this.#needTypes(args)) {
       return this.#describeAndRun(sql, isKept, args, options, ending);
     }
     if (!isKept || this.#first.has(sql)) return this.#runUnnamed(sql, args, options, ending);
@@ -287,8 +293,10 @@ export class Statements implements Again {
     });
     const onEnd = ({ paramOids, fields }: FirstRun<T>): void => {
       this.#first.delete(sql);
-      if (paramOids !== undefined) this.#keep(sql, name, paramOids, fields);
-      // It was refused before it was described; but the Parse may have succeeded.
+      const isKnown = paramOids !== undefined && !channel.config.types.misses(paramOids, fields);
+      if (isKnown) this.#keep(sql, name, paramOids, fields);
+      // It was refused before it was described, but the Parse may have succeeded; or a type is to
+      // be read first.
       else if (name !== "") channel.forget(name);
     };
     const call = new FirstRun(channel, sql, args, options, ending, onEnd);
@@ -347,7 +355,7 @@ export class Statements implements Again {
     const isNamed = isKept && mode === "cache-statement";
     const text = isNamed
       ? await this.prepare(sql, options)
-      : new DescribedText(channel, sql, await this.#describe("", sql, options).promise);
+      : new DescribedText(channel, sql, await this.#describe("", sql, options));
     if (isNamed || (isKept && mode === "cache-describe")) {
       void this.#cache.add(sql, text)?.close();
     }
@@ -355,7 +363,11 @@ export class Statements implements Again {
     return text.run(args, options, ending);
   }
 
-  #describe(name: string, sql: string, options: OperationOptions | undefined): PrepareCall {
+  async #describe(
+    name: string,
+    sql: string,
+    options: OperationOptions | undefined,
+  ): Promise<Description> {
     const channel = this.#channel;
     channel.write(() => {
       writeParse(channel.writer, name, sql);
@@ -364,7 +376,46 @@ export class Statements implements Again {
     });
     const call = new PrepareCall(channel, options?.signal);
     channel.submit(call);
-    return call;
+    await call.promise;
+    const { paramOids = [], fields } = call;
+    const { types } = channel.config;
+    if (types.misses(paramOids, fields)) await this.reloadTypes();
+    return new Description(paramOids, fields, types);
+  }
+
+  /** Whether what an argument means depends on the type of its place. */
+  #needTypes(args: readonly unknown[]): boolean {
+    // An array is an array to an array type, and JSON to a JSON type.
+    return args.some((arg) => Array.isArray(arg)) || this.#mustKnow(args);
+  }
+
+  /** Whether there is an argument that cannot be sent before the type of its place is known. */
+  #mustKnow(args: readonly unknown[]): boolean {
+    const { types } = this.#channel.config;
+    return args.some((arg) => types.needsType(arg));
+  }
+
+  /** Reads the types that the options name. Rejects as `loadTypes` does. */
+  loadTypes(signal: AbortSignal | undefined): Promise<void> {
+    return loadTypes(this.#channel.config.types, (sql, args) => this.#text(sql, args, signal));
+  }
+
+  /** Reads them again, after a type turned up that is not known. Never rejects. */
+  reloadTypes(): Promise<void> {
+    return reloadTypes(this.#channel.config.types, (sql, args) => this.#text(sql, args, undefined));
+  }
+
+  /** The one text that a statement of the client's own gives. */
+  async #text(
+    sql: string,
+    args: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    await this.#channel.gate(signal);
+    const options: StatementOptions = { ...ROWS_AS_ARRAYS, signal };
+    const { rows } = await this.#runUnnamed(sql, args, options, WHOLE_RESULT);
+    const [[text] = []] = rows as unknown[][];
+    return String(text);
   }
 
   #runUnnamed<T>(

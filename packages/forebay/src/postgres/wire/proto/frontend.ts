@@ -2,7 +2,7 @@
 // before.
 
 import { argumentError } from "../../../driver/args.ts";
-import { paramFormat, writeParam } from "../types/index.ts";
+import { paramFormat, type TypePolicy, writeParam } from "../types/index.ts";
 import { UsageError } from "../../../base/errors.ts";
 import type { Writer } from "./writer.ts";
 
@@ -139,6 +139,7 @@ export function writeCloseStatement(writer: Writer, name: string): void {
  * Bind of the unnamed portal.
  *
  * `paramOids` are the types of the parameters, `undefined` where the server has not told them.
+ * `types` are what the connection knows of them.
  * `resultFormats` is the end of the message: see `resultFormatBytes`. Throws `UsageError` of code
  * `ARGUMENT_INVALID` for an argument that cannot be sent; the caller then truncates the writer.
  */
@@ -148,6 +149,7 @@ export function writeBind(
   args: readonly unknown[],
   paramOids: readonly number[] | undefined,
   resultFormats: Uint8Array,
+  types?: TypePolicy,
 ): void {
   const count = args.length;
   if (count > PARAMS_MAX) {
@@ -161,11 +163,11 @@ export function writeBind(
   writer.utf8(statement);
   writer.int8(0);
   writer.int16(count);
-  for (let i = 0; i < count; i++) writer.int16(paramFormat(args[i], paramOids?.[i] ?? 0));
+  for (let i = 0; i < count; i++) writer.int16(paramFormat(args[i], paramOids?.[i] ?? 0, types));
   writer.int16(count);
   let at = 0;
   try {
-    for (; at < count; at++) writeParam(writer, args[at], paramOids?.[at] ?? 0);
+    for (; at < count; at++) writeParam(writer, args[at], paramOids?.[at] ?? 0, types);
   } catch (error) {
     throw argumentError(at, error);
   }

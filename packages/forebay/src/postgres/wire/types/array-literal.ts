@@ -2,37 +2,54 @@
 
 import { type Decode, malformed, refusal } from "./codec.ts";
 import { isJsonParam } from "./json.ts";
+import { keepLowerBounds, lowerBoundsOf } from "./lower-bounds.ts";
 
 /** As many dimensions as a PostgreSQL array can have (`MAXDIM`). */
 export const DIMENSIONS_MAX = 6;
 
 const NEEDS_ESCAPE = /["\\]/g;
+const NEEDS_NO_QUOTES = /^(?!null$)[\w.+-]+$/i;
+
+/** Whether an array inside another is an element, and not a dimension. */
+type IsItem = (value: readonly unknown[]) => boolean;
+
+const never: IsItem = () => false;
 
 /**
  * The lengths of the dimensions of a nested array; none for an empty one. Throws `UsageError`
  * unless every array at the same depth has the same length, as PostgreSQL's arrays have. What is
  * not an array is an element.
  */
-export function dimensionsOf(value: readonly unknown[], type: string): number[] {
+export function dimensionsOf(
+  value: readonly unknown[],
+  type: string,
+  isItem: IsItem = never,
+): number[] {
   const lengths: number[] = [];
   for (let at: unknown = value; Array.isArray(at); at = at[0]) {
+    if (lengths.length > 0 && isItem(at)) break;
     if (lengths.length === DIMENSIONS_MAX) {
       throw refusal(value, type, `it has more than ${DIMENSIONS_MAX} dimensions`);
     }
     lengths.push(at.length);
   }
   if (lengths[0] === 0) return [];
-  if (!isRectangular(value, lengths, 0)) {
+  if (!isRectangular(value, lengths, 0, isItem)) {
     throw refusal(value, type, "arrays inside it differ in length or are empty");
   }
   return lengths;
 }
 
-function isRectangular(value: unknown, lengths: readonly number[], depth: number): boolean {
-  if (depth === lengths.length) return !Array.isArray(value);
+function isRectangular(
+  value: unknown,
+  lengths: readonly number[],
+  depth: number,
+  isItem: IsItem,
+): boolean {
+  if (depth === lengths.length) return !Array.isArray(value) || isItem(value);
   if (!Array.isArray(value) || value.length === 0 || value.length !== lengths[depth]) return false;
   for (let i = 0; i < value.length; i++) {
-    if (!isRectangular(value[i], lengths, depth + 1)) return false;
+    if (!isRectangular(value[i], lengths, depth + 1, isItem)) return false;
   }
   return true;
 }
@@ -46,22 +63,33 @@ export function arrayLiteral(
   type: string,
   delimiter: "," | ";",
   elementText: (element: unknown, type: string) => string,
+  isItem: IsItem = never,
 ): string {
-  dimensionsOf(value, type);
-  const literalOf = (element: unknown): string => {
+  const lengths = dimensionsOf(value, type, isItem);
+  const literalOf = (element: unknown, depth: number): string => {
     if (element === null || element === undefined) return "NULL";
-    if (Array.isArray(element)) return `{${Array.from(element, literalOf).join(delimiter)}}`;
-    if (
-      typeof element === "number" ||
-      typeof element === "bigint" ||
-      typeof element === "boolean"
-    ) {
-      return elementText(element, type);
+    if (Array.isArray(element) && (depth === 0 || !isItem(element))) {
+      const items = Array.from(element, (item) => literalOf(item, depth + 1));
+      return `{${items.join(delimiter)}}`;
     }
     const text = isJsonParam(element) ? element.text : elementText(element, type);
+    if (typeof element !== "string" && typeof element !== "object" && NEEDS_NO_QUOTES.test(text)) {
+      return text;
+    }
     return `"${text.replace(NEEDS_ESCAPE, "\\$&")}"`;
   };
-  return literalOf(value);
+  return boundsText(value, lengths) + literalOf(value, 0);
+}
+
+/** `[0:1][5:6]=` where an array does not begin at 1 in each dimension. */
+function boundsText(value: readonly unknown[], lengths: readonly number[]): string {
+  const bounds = lowerBoundsOf(value);
+  if (lengths.length === 0 || bounds.length === 0) return "";
+  const one = (length: number, i: number): string => {
+    const lower = bounds[i] ?? 1;
+    return `[${lower}:${lower + length - 1}]`;
+  };
+  return `${lengths.map(one).join("")}=`;
 }
 
 const BACKSLASH = 0x5c;
@@ -70,6 +98,7 @@ const OPEN = 0x7b;
 const CLOSE = 0x7d;
 const BOUNDS = 0x5b;
 const EQUALS = 0x3d;
+const BOUNDS_TEXT = /^(?:\[-?\d{1,10}:-?\d{1,10}\])+$/;
 
 /**
  * Reads one array literal as the server writes it; the elements with the decoder of their text
@@ -98,13 +127,18 @@ class LiteralReader {
   }
 
   read(): unknown[] {
-    if (this.#peek() === BOUNDS) {
-      while (this.#peek() !== EQUALS) this.#at++;
-      this.#at++;
-    }
+    const bounds = this.#peek() === BOUNDS ? this.#bounds() : undefined;
     const value = this.#array(1);
     if (this.#at !== this.#end) throw this.#malformed();
-    return value;
+    return bounds === undefined ? value : keepLowerBounds(value, bounds);
+  }
+
+  #bounds(): number[] {
+    const start = this.#at;
+    while (this.#peek() !== EQUALS) this.#at++;
+    const text = this.#bytes.toString("latin1", start, this.#at++);
+    if (!BOUNDS_TEXT.test(text)) throw this.#malformed();
+    return Array.from(text.matchAll(/\[([+-]?\d+)/g), ([, lower]) => Number(lower));
   }
 
   #array(depth: number): unknown[] {
@@ -175,8 +209,7 @@ class LiteralReader {
 }
 
 /**
- * The decoder of the text format of arrays, from the one of their elements. The lower bounds are
- * dropped.
+ * The decoder of the text format of arrays, from the one of their elements.
  */
 export function arrayTextDecoder(type: string, delimiter: "," | ";", element: Decode): Decode {
   const of = { type, delimiter: delimiter.charCodeAt(0), element };

@@ -1,10 +1,11 @@
 // Arrays: nested JavaScript arrays, in both formats. A PostgreSQL array may begin at an index other
-// than 1; a JavaScript one cannot, and the bounds are dropped.
+// than 1; lower-bounds.ts keeps where.
 
 import type { Writer } from "../proto/writer.ts";
 import { arrayLiteral, arrayTextDecoder, DIMENSIONS_MAX, dimensionsOf } from "./array-literal.ts";
 import { type Codec, type Decode, malformed, refusal } from "./codec.ts";
-import { looseElementText } from "./loose.ts";
+import { keepLowerBounds, lowerBoundsOf } from "./lower-bounds.ts";
+import { memberText } from "./member.ts";
 
 const HEADER_BYTES = 12;
 const DIMENSION_BYTES = 8;
@@ -36,6 +37,17 @@ function readDimensions(cursor: Cursor, count: number): number[] | undefined {
     lengths.push(length);
   }
   return lengths;
+}
+
+/** The lower bounds; undefined where all are 1. */
+function readLowerBounds(bytes: Buffer, start: number, count: number): number[] | undefined {
+  const first = start + HEADER_BYTES + LENGTH_BYTES;
+  const end = first + count * DIMENSION_BYTES;
+  for (let at = first; at < end; at += DIMENSION_BYTES) {
+    if (bytes.readInt32BE(at) === 1) continue;
+    return Array.from({ length: count }, (_, i) => bytes.readInt32BE(first + i * DIMENSION_BYTES));
+  }
+  return undefined;
 }
 
 function binaryDecoder(type: string, element: Element): Decode {
@@ -74,8 +86,13 @@ function binaryDecoder(type: string, element: Element): Decode {
     if (lengths === undefined) throw malformed(type, "binary");
     const items = count === 0 ? [] : readItems(cursor, lengths, 0);
     if (cursor.at !== end) throw malformed(type, "binary");
-    return items;
+    const bounds = readLowerBounds(bytes, start, count);
+    return bounds === undefined ? items : keepLowerBounds(items, bounds);
   };
+}
+
+function isDimension(item: unknown, codec: Codec): item is readonly unknown[] {
+  return Array.isArray(item) && codec.isItem?.(item) !== true;
 }
 
 /** Whether everything in a nested array can be written in binary. */
@@ -83,7 +100,8 @@ function takesAll(value: readonly unknown[], codec: Codec, depth: number): boole
   if (depth > DIMENSIONS_MAX) return false;
   for (const item of value) {
     if (item === null || item === undefined) continue;
-    if (Array.isArray(item) ? !takesAll(item, codec, depth + 1) : !codec.takes(item)) return false;
+    const takes = isDimension(item, codec) ? takesAll(item, codec, depth + 1) : codec.takes(item);
+    if (!takes) return false;
   }
   return true;
 }
@@ -91,7 +109,7 @@ function takesAll(value: readonly unknown[], codec: Codec, depth: number): boole
 function writeItems(writer: Writer, value: readonly unknown[], codec: Codec): void {
   for (const item of value) {
     if (item === null || item === undefined) writer.int32(-1);
-    else if (Array.isArray(item)) writeItems(writer, item, codec);
+    else if (isDimension(item, codec)) writeItems(writer, item, codec);
     else codec.write(writer, item);
   }
 }
@@ -99,12 +117,11 @@ function writeItems(writer: Writer, value: readonly unknown[], codec: Codec): vo
 /** An array of a type, named `type`. */
 export function arrayCodec(type: string, element: Element): Codec {
   const { codec, delimiter } = element;
-
-  const elementText = (value: unknown, of: string): string =>
-    typeof value === "string" || codec.takes(value)
-      ? looseElementText(value, of)
-      : codec.toText(value);
-
+  const elementText = (value: unknown, of: string): string => memberText(codec, value, of);
+  const toText = (value: unknown): string => {
+    if (!Array.isArray(value)) throw refusal(value, type, "it is not an array");
+    return arrayLiteral(value, type, delimiter, elementText, codec.isItem);
+  };
   return {
     text: arrayTextDecoder(type, delimiter, codec.text),
     binary: binaryDecoder(type, element),
@@ -112,22 +129,21 @@ export function arrayCodec(type: string, element: Element): Codec {
     takes: (value) => Array.isArray(value) && takesAll(value, codec, 1),
     write: (writer, value) => {
       const items = value as readonly unknown[];
-      const lengths = dimensionsOf(items, type);
+      const lengths = dimensionsOf(items, type, codec.isItem);
+      const bounds = lowerBoundsOf(items);
       const start = writer.mark();
       writer.int32(0);
       writer.int32(lengths.length);
       writer.int32(0);
       writer.int32(element.oid);
-      for (const length of lengths) {
-        writer.int32(length);
-        writer.int32(1);
+      for (let i = 0; i < lengths.length; i++) {
+        writer.int32(lengths[i] ?? 0);
+        writer.int32(bounds[i] ?? 1);
       }
       writeItems(writer, items, codec);
       writer.patchInt32(start, writer.length - start - LENGTH_BYTES);
     },
-    toText: (value) => {
-      if (!Array.isArray(value)) throw refusal(value, type, "it is not an array");
-      return arrayLiteral(value, type, delimiter, elementText);
-    },
+    toText,
+    literal: (value) => (typeof value === "string" ? value : toText(value)),
   };
 }

@@ -8,6 +8,7 @@ import { copyBytes, decodeText, latin1, writeBytes } from "./raw.ts";
 const BACKSLASH = 0x5c;
 const LETTER_X = 0x78;
 const UUID_BYTES = 16;
+const UUID_TEXT = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 function isBytes(value: unknown): boolean {
   return types.isUint8Array(value);
@@ -77,9 +78,12 @@ export const uuid: Codec = {
     return `${groups.join("-")}-${hex.slice(20)}`;
   },
   binaryResults: false,
-  takes: isBytes,
+  takes: (value) => isBytes(value) || (typeof value === "string" && UUID_TEXT.test(value)),
   write: (writer, value) => {
-    const bytes = value as Uint8Array;
+    const bytes =
+      typeof value === "string"
+        ? Buffer.from(value.replaceAll("-", ""), "hex")
+        : (value as Uint8Array);
     if (bytes.length !== UUID_BYTES) throw refusal(value, "uuid", "it is not 16 bytes long");
     writeBytes(writer, bytes);
   },

@@ -110,3 +110,20 @@ export function instantText(date: Date): string {
   const { date: day, era } = dateTextOf((ms - msOfDay) / DAY_MS);
   return `${day} ${timeTextOf(msOfDay * 1000)}+00${era}`;
 }
+
+/** `2024-02-29 23:59:59.25`, of a day counted from 2000-01-01 and microseconds of that day. */
+export function timestampText(days: number, us: number): string {
+  const { date: day, era } = dateTextOf(days + EPOCH_DAYS);
+  return `${day} ${timeTextOf(us)}${era}`;
+}
+
+/**
+ * The difference from UTC, as the server writes it, of a zone given in seconds west of Greenwich.
+ */
+export function zoneText(secondsWest: number): string {
+  const seconds = Math.abs(secondsWest);
+  let text = (secondsWest <= 0 ? "+" : "-") + twoDigits(Math.floor(seconds / 3600));
+  if (seconds % 3600 !== 0) text += `:${twoDigits(Math.floor(seconds / 60) % 60)}`;
+  if (seconds % 60 !== 0) text += `:${twoDigits(seconds % 60)}`;
+  return text;
+}

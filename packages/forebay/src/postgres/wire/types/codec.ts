@@ -56,6 +56,17 @@ export interface Codec {
    * is none.
    */
   toText(value: unknown): string;
+  /**
+   * The text format of any value, for a codec that has its own idea of strings or of what it takes.
+   * Where it is absent, strings are their own text, and what is taken has the text that it would
+   * have without a type.
+   */
+  readonly literal?: (value: unknown) => string;
+  /**
+   * Whether an array is one value of the type, and not a dimension of an array of it. Present only
+   * where values of the type are arrays.
+   */
+  readonly isItem?: (value: readonly unknown[]) => boolean;
 }
 
 /**

@@ -12,11 +12,13 @@ import {
   EPOCH_DAYS,
   remainder,
   timeTextOf,
-  twoDigits,
+  timestampText,
+  zoneText,
 } from "./calendar.ts";
 import { type Codec, checkWidth, malformed, outOfRange, refusal } from "./codec.ts";
 import { looseCodec, looseText } from "./loose.ts";
 import { latin1 } from "./raw.ts";
+import { parseDate, parseTime, parseTimestamp, parseTimetz } from "./wall-text.ts";
 
 const INT32_MAX = 2 ** 31 - 1;
 const INT32_MIN = -(2 ** 31);
@@ -42,26 +44,54 @@ function wallParamText(type: string): (value: unknown) => string {
       : noConversion(value, type);
 }
 
-/** What reads and writes a reading of a calendar or a clock, but for its binary format. */
-function wallCodec(type: string, binary: Codec["binary"]): Codec {
+/**
+ * What reads and writes a reading of a calendar or a clock, but for its binary format. `parse`
+ * reads the text that the server writes, and nothing else; what else there is the server reads.
+ */
+function wallCodec<T>(
+  type: string,
+  binary: Codec["binary"],
+  parse: (text: string) => T | undefined,
+  writeParsed: (writer: Writer, parsed: T) => void,
+): Codec {
+  const parsedOf = (value: unknown): T | undefined =>
+    typeof value === "string" ? parse(value) : undefined;
   return {
     ...looseCodec(type),
     binary,
     binaryResults: true,
-    takes: () => false,
+    takes: (value) => parsedOf(value) !== undefined,
+    write: (writer, value) => {
+      const parsed = parsedOf(value);
+      if (parsed === undefined) throw refusal(value, type, "there is no conversion");
+      writeParsed(writer, parsed);
+    },
     toText: wallParamText(type),
   };
 }
 
+function writeUs(writer: Writer, us: number): void {
+  writer.int32(8);
+  writer.int64Safe(us);
+}
+
 /** date: `2024-02-29`, `0044-03-15 BC`, `infinity` or `-infinity`. */
-export const date: Codec = wallCodec("date", (bytes, start, end) => {
-  checkWidth("date", start, end, 4);
-  const days = bytes.readInt32BE(start);
-  if (days === INT32_MAX) return "infinity";
-  if (days === INT32_MIN) return "-infinity";
-  const text = dateTextOf(days + EPOCH_DAYS);
-  return text.date + text.era;
-});
+export const date: Codec = wallCodec(
+  "date",
+  (bytes, start, end) => {
+    checkWidth("date", start, end, 4);
+    const days = bytes.readInt32BE(start);
+    if (days === INT32_MAX) return "infinity";
+    if (days === INT32_MIN) return "-infinity";
+    const text = dateTextOf(days + EPOCH_DAYS);
+    return text.date + text.era;
+  },
+  parseDate,
+  (writer, days) => {
+    writer.int32(4);
+    writer.int32(days);
+  },
+);
 
 function timeOfDay(bytes: Buffer, start: number, type: string): string {
   const us = bytes.readInt32BE(start) * 2 ** 32 + bytes.readUInt32BE(start + 4);
@@ -69,63 +99,67 @@ function timeOfDay(bytes: Buffer, start: number, type: string): string {
   return timeTextOf(us);
 }
 
+const wallTime: Codec = wallCodec(
+  "time",
+  (bytes, start, end) => {
+    checkWidth("time", start, end, 8);
+    return timeOfDay(bytes, start, "time");
+  },
+  parseTime,
+  writeUs,
+);
+
 /**
  * time: `23:59:59.25`, up to `24:00:00`. Written from a string: the server takes no instant for
  * one.
  */
-export const time: Codec = {
-  ...wallCodec("time", (bytes, start, end) => {
-    checkWidth("time", start, end, 8);
-    return timeOfDay(bytes, start, "time");
-  }),
-  toText: (value) => noConversion(value, "time"),
-};
+export const time: Codec = { ...wallTime, toText: (value) => noConversion(value, "time") };
 
-/**
- * The difference from UTC, as the server writes it, of a zone given in seconds west of Greenwich.
- */
-function zoneText(secondsWest: number): string {
-  const seconds = Math.abs(secondsWest);
-  let text = (secondsWest <= 0 ? "+" : "-") + twoDigits(Math.floor(seconds / 3600));
-  if (seconds % 3600 !== 0) text += `:${twoDigits(Math.floor(seconds / 60) % 60)}`;
-  if (seconds % 60 !== 0) text += `:${twoDigits(seconds % 60)}`;
-  return text;
-}
-
-/** timetz: `23:59:59.25+02`. Written from a string. */
-export const timetz: Codec = {
-  ...wallCodec("timetz", (bytes, start, end) => {
+const wallTimetz: Codec = wallCodec(
+  "timetz",
+  (bytes, start, end) => {
     checkWidth("timetz", start, end, 12);
     const secondsWest = bytes.readInt32BE(start + 8);
     if (Math.abs(secondsWest) > ZONE_SECONDS_MAX) throw malformed("timetz", "binary");
     return timeOfDay(bytes, start, "timetz") + zoneText(secondsWest);
-  }),
-  toText: (value) => noConversion(value, "timetz"),
-};
+  },
+  parseTimetz,
+  (writer, { us, secondsWest }) => {
+    writer.int32(12);
+    writer.int64Safe(us);
+    writer.int32(secondsWest);
+  },
+);
 
-function timestampText(days: number, us: number): string {
-  const { date: day, era } = dateTextOf(days + EPOCH_DAYS);
-  return `${day} ${timeTextOf(us)}${era}`;
-}
+/** timetz: `23:59:59.25+02`. Written from a string. */
+export const timetz: Codec = { ...wallTimetz, toText: (value) => noConversion(value, "timetz") };
 
 /**
  * timestamp: `2024-02-29 23:59:59.25`, with ` BC` at the end where due, `infinity` or `-infinity`.
  */
-export const timestamp: Codec = wallCodec("timestamp", (bytes, start, end) => {
-  checkWidth("timestamp", start, end, 8);
-  const high = bytes.readInt32BE(start);
-  if (Math.abs(high) <= SAFE_HIGH_WORD) {
-    const us = high * 2 ** 32 + bytes.readUInt32BE(start + 4);
-    const usOfDay = remainder(us, DAY_US);
-    return timestampText((us - usOfDay) / DAY_US, usOfDay);
-  }
-  const us = bytes.readBigInt64BE(start);
-  if (us === INT64_MAX) return "infinity";
-  if (us === INT64_MIN) return "-infinity";
-  const dayUs = BigInt(DAY_US);
-  const usOfDay = ((us % dayUs) + dayUs) % dayUs;
-  return timestampText(Number((us - usOfDay) / dayUs), Number(usOfDay));
-});
+export const timestamp: Codec = wallCodec(
+  "timestamp",
+  (bytes, start, end) => {
+    checkWidth("timestamp", start, end, 8);
+    const high = bytes.readInt32BE(start);
+    if (high >= -SAFE_HIGH_WORD && high <= SAFE_HIGH_WORD) {
+      const us = high * 2 ** 32 + bytes.readUInt32BE(start + 4);
+      const usOfDay = remainder(us, DAY_US);
+      return timestampText((us - usOfDay) / DAY_US, usOfDay);
+    }
+    const us = bytes.readBigInt64BE(start);
+    if (us === INT64_MAX) return "infinity";
+    if (us === INT64_MIN) return "-infinity";
+    const dayUs = BigInt(DAY_US);
+    const usOfDay = ((us % dayUs) + dayUs) % dayUs;
+    return timestampText(Number((us - usOfDay) / dayUs), Number(usOfDay));
+  },
+  parseTimestamp,
+  (writer, us) => {
+    writer.int32(8);
+    writer.int64(us);
+  },
+);
 
 function dateOf(ms: number): Date {
   if (Math.abs(ms) > DATE_MS_MAX) throw outOfRange("timestamptz", "a Date ends in the year 275760");
@@ -135,7 +169,7 @@ function dateOf(ms: number): Date {
 function instantBinary(bytes: Buffer, start: number, end: number): Date | number {
   if (end - start !== 8) throw malformed("timestamptz", "binary");
   const high = bytes.readInt32BE(start);
-  if (Math.abs(high) <= SAFE_HIGH_WORD) {
+  if (high >= -SAFE_HIGH_WORD && high <= SAFE_HIGH_WORD) {
     const us = high * 2 ** 32 + bytes.readUInt32BE(start + 4);
     return new Date((us - remainder(us, 1000)) / 1000 + EPOCH_MS);
   }

@@ -1,5 +1,6 @@
 // numeric: decimal digits, which no JavaScript number can hold without loss, as a string.
 
+import type { Writer } from "../proto/writer.ts";
 import { type Codec, malformed, refusal } from "./codec.ts";
 import { looseCodec, numberText } from "./loose.ts";
 import { decodeText } from "./raw.ts";
@@ -45,12 +46,48 @@ function decodeBinary(bytes: Buffer, start: number, end: number): string {
   return `${sign === NEGATIVE ? "-" : ""}${digits}${tail}`;
 }
 
+/** What the server writes, within the digits that the type can have. */
+const PLAIN = /^-?(?<whole>\d{1,131072})(?:\.(?<fraction>\d{1,16383}))?$/;
+
+const SIGN_OF_SPECIAL: ReadonlyMap<string, number> = new Map(
+  Array.from(SPECIAL, ([sign, text]) => [text, sign]),
+);
+
+function isPlain(value: unknown): boolean {
+  return typeof value === "string" && (PLAIN.test(value) || SIGN_OF_SPECIAL.has(value));
+}
+
+/** Writes what `isPlain` holds for: groups of four digits, without the empty ones at the ends. */
+function writeNumeric(writer: Writer, value: unknown): void {
+  const text = value as string;
+  const sign = SIGN_OF_SPECIAL.get(text);
+  const { whole = "", fraction = "" } = PLAIN.exec(text)?.groups ?? {};
+  const wholeGroups = Math.ceil(whole.length / GROUP_DIGITS);
+  const fractionGroups = Math.ceil(fraction.length / GROUP_DIGITS);
+  const digits =
+    whole.padStart(wholeGroups * GROUP_DIGITS, "0") +
+    fraction.padEnd(fractionGroups * GROUP_DIGITS, "0");
+  const groupAt = (index: number): number =>
+    Number(digits.slice(index * GROUP_DIGITS, (index + 1) * GROUP_DIGITS));
+  let first = 0;
+  let last = wholeGroups + fractionGroups;
+  while (first < last && groupAt(first) === 0) first++;
+  while (last > first && groupAt(last - 1) === 0) last--;
+  writer.int32(HEADER_BYTES + (last - first) * 2);
+  writer.int16(last - first);
+  writer.int16(last === first ? 0 : wholeGroups - first - 1);
+  writer.int16(sign ?? (text.startsWith("-") ? NEGATIVE : 0));
+  writer.int16(fraction.length);
+  for (let index = first; index < last; index++) writer.int16(groupAt(index));
+}
+
 /** numeric: its text, with every digit and the scale; also NaN, Infinity and -Infinity. */
 export const numeric: Codec = {
   ...looseCodec("numeric"),
   text: decodeText,
   binary: decodeBinary,
-  takes: () => false,
+  takes: isPlain,
+  write: writeNumeric,
   toText: (value) => {
     if (typeof value === "number" || typeof value === "bigint") return numberText(value);
     throw refusal(value, "numeric", "there is no conversion");

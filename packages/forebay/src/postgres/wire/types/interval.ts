@@ -50,12 +50,53 @@ function decodeBinary(bytes: Buffer, start: number, end: number): string {
   return intervalText(us, days, months);
 }
 
+const PARTS = new RegExp(
+  [
+    /^(?:([+-]?\d{1,9}) years?(?: |$))?(?:([+-]?\d{1,10}) mons?(?: |$))?/,
+    /(?:([+-]?\d{1,10}) days?(?: |$))?/,
+    /(?:([+-]?)(\d{2,10}):(\d\d):(\d\d)(?:\.(\d{1,6}))?)?$/,
+  ]
+    .map((part) => part.source)
+    .join(""),
+);
+
+/** The three numbers of an interval. */
+interface Interval {
+  readonly us: bigint;
+  readonly days: number;
+  readonly months: number;
+}
+
+/** Reads what the server would write in just this form; undefined for anything else. */
+function parseInterval(value: unknown): Interval | undefined {
+  if (typeof value !== "string") return undefined;
+  const parts = PARTS.exec(value);
+  if (parts === null) return undefined;
+  const [, years, mons, dayCount, sign, hours, minutes, seconds, fraction] = parts;
+  const wholeSeconds =
+    BigInt(hours ?? 0) * 3600n + BigInt(minutes ?? 0) * 60n + BigInt(seconds ?? 0);
+  const size = wholeSeconds * 1_000_000n + BigInt((fraction ?? "").padEnd(6, "0"));
+  const us = sign === "-" ? -size : size;
+  const months = Number(years ?? 0) * 12 + Number(mons ?? 0);
+  const days = Number(dayCount ?? 0);
+  const fits = (n: number): boolean => n >= INT32_MIN && n <= INT32_MAX;
+  if (!fits(months) || !fits(days) || us < INT64_MIN || us > INT64_MAX) return undefined;
+  return intervalText(us, days, months) === value ? { us, days, months } : undefined;
+}
+
 /** interval: text such as `1 year 2 mons 3 days 04:05:06.789`. Written from a string. */
 export const interval: Codec = {
   ...looseCodec("interval"),
   binary: decodeBinary,
   binaryResults: true,
-  takes: () => false,
+  takes: (value) => parseInterval(value) !== undefined,
+  write: (writer, value) => {
+    const { us, days, months } = parseInterval(value) ?? { us: 0n, days: 0, months: 0 };
+    writer.int32(16);
+    writer.int64(us);
+    writer.int32(days);
+    writer.int32(months);
+  },
   toText: (value) => {
     if (typeof value === "number") return looseText(value, "interval");
     throw refusal(value, "interval", "there is no conversion");

@@ -7,6 +7,7 @@ import { arrayLiteral } from "./array-literal.ts";
 import { instantText } from "./calendar.ts";
 import { type Codec, refusal } from "./codec.ts";
 import { isJsonParam, jsonText } from "./json.ts";
+import { hasOwnText } from "./own-text.ts";
 import { copyBytes, decodeText, writeBytes } from "./raw.ts";
 
 /** The name of the type that is not known, for messages. */
@@ -44,6 +45,7 @@ function objectText(value: unknown, type: string): string {
   if (types.isDate(value)) return dateParamText(value, type);
   if (Array.isArray(value)) return arrayLiteral(value, type, ",", looseElementText);
   if (isJsonParam(value)) return value.text;
+  if (hasOwnText(value)) return value.toString();
   return jsonText(value, type);
 }
 

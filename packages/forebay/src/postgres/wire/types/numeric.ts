@@ -1,5 +1,5 @@
-// Numbers and booleans: int2, int4, int8, oid, float4, float8, bool. (numeric itself is in
-// decimal.ts.)
+// Numbers and booleans: int2, int4, int8, oid, xid, cid, xid8, float4, float8, bool. (numeric
+// itself is in decimal.ts.)
 
 import type { Writer } from "../proto/writer.ts";
 import {
@@ -16,6 +16,7 @@ import { latin1 } from "./raw.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
+const UINT64_MAX = 2n ** 64n - 1n;
 const ZERO = 0x30;
 const NINE = 0x39;
 const MINUS = 0x2d;
@@ -94,10 +95,10 @@ export const int4: Codec = integerCodec("int4", 4, -(2 ** 31), 2 ** 31 - 1, (byt
   bytes.readInt32BE(start),
 );
 
-/** oid: a number from 0 to 2^32 - 1. */
-export const oid: Codec = integerCodec("oid", 4, 0, 2 ** 32 - 1, (bytes, start) =>
-  bytes.readUInt32BE(start),
-);
+/** A type whose values are numbers from 0 to 2^32 - 1: oid, xid, cid. */
+export function unsignedCodec(type: string): Codec {
+  return integerCodec(type, 4, 0, 2 ** 32 - 1, (bytes, start) => bytes.readUInt32BE(start));
+}
 
 function int8Number(value: bigint): number {
   const n = Number(value);
@@ -173,6 +174,38 @@ export function int8(policy: TypePolicy["int8"]): Codec {
     takes: isNumeric,
     write: writeInt8,
     toText: refuseText("int8"),
+  };
+}
+
+/** xid8: as int8, by the same policy, but from 0 to 2^64 - 1. */
+export function xid8(policy: TypePolicy["int8"]): Codec {
+  const { small, big } = INT8_RESULTS[policy];
+  const result = (value: bigint): unknown =>
+    value <= BigInt(Number.MAX_SAFE_INTEGER) ? small(Number(value)) : big(value);
+  return {
+    text: (bytes, start, end) => {
+      const digits = latin1(bytes, start, end);
+      if (!/^\d{1,20}$/.test(digits)) throw malformed("xid8", "text");
+      const value = BigInt(digits);
+      if (value > UINT64_MAX) throw malformed("xid8", "text");
+      return result(value);
+    },
+    binary: (bytes, start, end) => {
+      checkWidth("xid8", start, end, 8);
+      return result(bytes.readBigUInt64BE(start));
+    },
+    binaryResults: true,
+    takes: isNumeric,
+    write: (writer, value) => {
+      if (typeof value === "number" && !Number.isSafeInteger(value)) {
+        throw refusal(value, "xid8", "it is not a whole number that is safe; use a bigint");
+      }
+      const id = BigInt(value as number | bigint);
+      if (id < 0n || id > UINT64_MAX) throw refusal(value, "xid8", "it is out of the type's range");
+      writer.int32(8);
+      writer.int64(id);
+    },
+    toText: refuseText("xid8"),
   };
 }
 
