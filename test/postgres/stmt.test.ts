@@ -12,7 +12,7 @@ afterEach(async () => {
 });
 
 function single(maxStmtsPerConn?: number): DB<PgConnection> {
-  const connector = postgres(inject("postgresUrl"), { env: {} });
+  const connector = postgres(inject("postgresUrl"), { env: {}, sessionReset: "off" });
   const db = openDB(connector, { maxOpenConns: 1, maxStmtsPerConn });
   open.push(db);
   return db;

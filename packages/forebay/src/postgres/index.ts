@@ -23,5 +23,6 @@ export {
   type PgNotice,
   ProtocolError,
 } from "./wire/errors.ts";
+export type { SessionReset } from "./wire/session-dirt.ts";
 export type { Statement } from "./wire/statement.ts";
 export { json, type JsonParam, type TypePolicy } from "./wire/types/index.ts";

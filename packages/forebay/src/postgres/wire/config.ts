@@ -7,6 +7,7 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import { UsageError } from "../../base/errors.ts";
 import { type ConnInfo, type Keyword, parseConnInfo, severalHosts } from "./conninfo.ts";
 import type { PgNotice } from "./errors.ts";
+import type { SessionReset } from "./session-dirt.ts";
 import type { TypePolicy } from "./types/index.ts";
 
 /**
@@ -96,6 +97,16 @@ export interface PostgresOptions {
    * 60 000
    */
   readonly keepAliveMs?: number | undefined;
+  /**
+   * What becomes of a session whose user has changed it: settings (`SET`, `set_config`), the role,
+   * `LISTEN`, advisory locks, temporary tables, cursors and statements of SQL. `auto` puts back
+   * what was changed, which costs a round trip then and nothing otherwise; `discard` closes the
+   * connection; `off` leaves it to the next user. What the pool's `afterConnect` hook set stays.
+   * `SET LOCAL` and what was rolled back are no changes; prepared statements are kept. What a
+   * function of your own changes shows only if it is a parameter that the server reports.
+   * @defaultValue `"auto"`
+   */
+  readonly sessionReset?: SessionReset | undefined;
   /** Is given every notice of the server. An error that it throws is an uncaught one. */
   readonly onNotice?: ((notice: PgNotice) => void) | undefined;
   /** The source of time. @defaultValue the process's own */
@@ -127,6 +138,7 @@ export interface PostgresConfig {
   readonly fetchRowsMax: number;
   readonly maxMessageBytes: number;
   readonly keepAliveMs: number;
+  readonly sessionReset: SessionReset;
   readonly onNotice: ((notice: PgNotice) => void) | undefined;
   readonly clock: Clock;
 }
@@ -157,6 +169,7 @@ const SSL_MODES: readonly SslMode[] = [
   "verify-full",
 ];
 const BINDING_MODES: readonly ChannelBindingMode[] = ["disable", "prefer", "require"];
+const RESETS: readonly SessionReset[] = ["off", "auto", "discard"];
 const NEGOTIATIONS: readonly ("postgres" | "direct")[] = ["postgres", "direct"];
 const INT8_CHOICES: readonly TypePolicy["int8"][] = ["auto", "bigint", "number", "string"];
 
@@ -212,6 +225,7 @@ export function resolveConfig(connInfo: string, options: PostgresOptions): Postg
       options.maxMessageBytes ?? MESSAGE_BYTES_DEFAULT,
     ),
     keepAliveMs: checkMs("keepAliveMs", options.keepAliveMs ?? KEEP_ALIVE_DEFAULT_MS),
+    sessionReset: choose("sessionReset", RESETS, options.sessionReset ?? "auto"),
     onNotice: options.onNotice,
     clock: options.clock ?? systemClock,
   };

@@ -17,6 +17,7 @@ import type {
 import { isBadConn } from "../../driver/errors.ts";
 import { Call, type ErrorMap } from "./call.ts";
 import type { Channel } from "./channel.ts";
+import { cleanSession } from "./clean-session.ts";
 import { copyIn, type CopyResult, type CopySource } from "./copy-in.ts";
 import { isPgError } from "./errors.ts";
 import { openPortal } from "./portal.ts";
@@ -33,6 +34,7 @@ import {
   writeQuery,
 } from "./proto/frontend.ts";
 import { openResultSets } from "./result-sets.ts";
+import { SessionDirt } from "./session-dirt.ts";
 import { hasSeveralStatements } from "./sql-text.ts";
 import { Statement, toResult } from "./statement.ts";
 
@@ -55,10 +57,12 @@ export class PgConnection implements DriverConn {
    */
   readonly #prefix: string = `fb_${randomBytes(6).toString("hex")}_`;
   #statementCount = 0;
+  readonly #dirt: SessionDirt;
 
   /** Takes over a channel whose session is ready. */
   constructor(channel: Channel) {
     this.#channel = channel;
+    this.#dirt = new SessionDirt(channel.config.sessionReset, channel.session);
   }
 
   /**
@@ -79,6 +83,11 @@ export class PgConnection implements DriverConn {
   /** A parameter that the server reports, such as `server_version`, as it is now. */
   serverParameter(name: string): string | undefined {
     return this.#channel.session.parameters.get(name);
+  }
+
+  /** Aborted, with the reason, once the connection is lost or `close` was called. */
+  get gone(): AbortSignal {
+    return this.#channel.gone;
   }
 
   /** Has notifications of other sessions given to `handler`, which replaces the one before. */
@@ -143,17 +152,27 @@ export class PgConnection implements DriverConn {
     return copyIn(this.#channel, sql, source, options);
   }
 
+  /** False also for a session that its users have changed and that is not to be mended. */
   isValid(): boolean {
-    return this.#channel.isUsable;
+    return this.#channel.isUsable && !this.#dirt.isBeyond;
   }
 
+  rememberSession(): void {
+    this.#dirt.remember();
+  }
+
+  /**
+   * Rolls an open transaction back, and puts the session as it was when it was set up; see
+   * `PostgresOptions.sessionReset`.
+   */
   resetSession(): Promise<void> | undefined {
     const channel = this.#channel;
     const isClean =
       channel.isUsable &&
       channel.unsettled === undefined &&
       channel.session.head === undefined &&
-      channel.session.txStatus === "I";
+      channel.session.txStatus === "I" &&
+      !this.#dirt.isDirty;
     return isClean ? undefined : this.#reset();
   }
 
@@ -162,6 +181,7 @@ export class PgConnection implements DriverConn {
   }
 
   async #prepare(sql: string, options: OperationOptions | undefined): Promise<Statement> {
+    this.#dirt.notePrepared(sql);
     const channel = this.#channel;
     const name = this.#prefix + String(++this.#statementCount);
     const call = this.#send("prepare", options, (writer) => {
@@ -205,6 +225,7 @@ export class PgConnection implements DriverConn {
       gate = channel.gate(undefined);
     }
     if (this.txStatus !== "I") await this.rollback();
+    await cleanSession(this.#dirt, (sql, args) => this.query(sql, args));
   }
 
   #query(
@@ -212,6 +233,7 @@ export class PgConnection implements DriverConn {
     args: readonly unknown[],
     options: StatementOptions | undefined,
   ): Promise<DriverResult> {
+    this.#dirt.note(sql, args);
     try {
       if (args.length === 0) {
         return this.#send("simple", options, (writer) => writeQuery(writer, sql)).promise;
@@ -232,6 +254,7 @@ export class PgConnection implements DriverConn {
     args: readonly unknown[],
     options: StatementOptions | undefined,
   ): Promise<DriverRows> {
+    this.#dirt.note(sql, args);
     if (args.length === 0 && hasSeveralStatements(sql)) {
       return openResultSets(this.#channel, sql, options);
     }
