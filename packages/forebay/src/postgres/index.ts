@@ -2,6 +2,11 @@
 
 export { copyFrom } from "./copy.ts";
 export { postgresDriver } from "./driver.ts";
+export { listen, Listener, type ListenerConn, type ListenerState } from "./listener.ts";
+export type { ListenerOptions, ListenGap, NotificationsOptions } from "./listener-options.ts";
+export type { NotificationHandler } from "./listener-parts.ts";
+export { notify } from "./notify.ts";
+export { detectPooler, type PoolerKind } from "./pooler.ts";
 export { namedArgs } from "./named-args.ts";
 export type { CopyResult, CopySource } from "./wire/copy-in.ts";
 export type { Notification, TxStatus } from "./wire/proto/backend.ts";
