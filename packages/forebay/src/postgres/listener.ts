@@ -417,7 +417,7 @@ export class Listener implements AsyncDisposable {
 
   #isHopeless(error: unknown): boolean {
     if (isForebayError(error) && error.code === "POOLER_UNSUPPORTED") return true;
-    return this.#connector.shouldRetryConnect?.(error) === false;
+    return this.#state === "connecting" && this.#connector.shouldRetryConnect?.(error) === false;
   }
 
   #report(error: unknown): void {
