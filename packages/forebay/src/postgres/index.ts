@@ -1,5 +1,12 @@
 // forebay/postgres: connections to PostgreSQL.
 
+export {
+  advisoryKey,
+  type AdvisoryKey,
+  type AdvisoryLockOptions,
+  type HeldLock,
+  withAdvisoryLock,
+} from "./advisory-lock.ts";
 export { copyFrom } from "./copy.ts";
 export { postgresDriver } from "./driver.ts";
 export { listen, Listener, type ListenerConn, type ListenerState } from "./listener.ts";

@@ -5,7 +5,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Connector, OperationOptions } from "../driver/driver.ts";
 import { linkSignals } from "../sql/signals.ts";
-import type { DB } from "../sql/db.ts";
+import type { DB, DBBulkhead } from "../sql/db.ts";
 import type { PgConnection } from "./wire/connection.ts";
 import { isPgError } from "./wire/errors.ts";
 
@@ -42,7 +42,7 @@ const known = new WeakMap<Connector<ProbedConn>, PoolerKind>();
  * Rejects as connecting does, and with `signal.reason`.
  */
 export function detectPooler(
-  db: DB<PgConnection>,
+  db: DB<PgConnection> | DBBulkhead<PgConnection>,
   options?: OperationOptions,
 ): Promise<PoolerKind> {
   const { connector } = db;

@@ -17,6 +17,9 @@ export interface SetupStatement {
   readonly args: readonly unknown[];
 }
 
+/** In a text that locks: whoever sends it sees to the end of the lock himself, whatever happens. */
+export const UNLOCKED_BY_CALLER = "/* unlocked by its caller */";
+
 const SETTINGS = 1;
 const ROLE = 2;
 const LISTENS = 4;
@@ -164,8 +167,9 @@ function inside(text: string): number {
   INSIDE.lastIndex = 0;
   for (let found = INSIDE.exec(text); found !== null; found = INSIDE.exec(text)) {
     const what = found[0].toLowerCase();
-    if (what === "advisory_lock") effects |= LOCKS;
-    else if (!what.startsWith("set_config")) effects |= TEMP;
+    if (what === "advisory_lock") {
+      if (!text.includes(UNLOCKED_BY_CALLER)) effects |= LOCKS;
+    } else if (!what.startsWith("set_config")) effects |= TEMP;
     else {
       SET_CONFIG_LOCAL.lastIndex = found.index;
       if (!SET_CONFIG_LOCAL.test(text)) effects |= SETTINGS | ROLE;
