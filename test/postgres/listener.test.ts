@@ -65,7 +65,7 @@ function event<T>() {
 
 const GONE = "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = $1";
 
-test("what is notified is heard, by its exact name, on one connection for all channels", async () => {
+test("what is notified is heard, by its exact name, on one connection for all", async () => {
   const { heard, hear, until } = ear();
   const on = listener();
   const db = database();
@@ -179,7 +179,7 @@ test("a loop goes on through a restart of the server", async () => {
   }
 });
 
-test("listen takes a DB, listens beside its pool, and fails where nobody can be reached", async () => {
+test("listen takes a DB, listens beside its pool, and fails for good reasons", async () => {
   const db = database();
   const { hear, until } = ear();
   const on = await listen(db, "jobs", hear);

@@ -120,7 +120,7 @@ test("a prepared statement that changes the session is seen in each use", async 
   }
 });
 
-test("nothing is sent for a session that is unchanged, or whose changes were rolled back", async () => {
+test("nothing is sent for a session unchanged, or whose changes were rolled back", async () => {
   const db = single();
   const last = "SELECT query FROM pg_stat_activity WHERE pid = $1";
   const observer = single();
@@ -162,7 +162,7 @@ test("what afterConnect set stays, whatever its users do", async () => {
   expect(await look()).toEqual(before);
 });
 
-test("a setting that a function of the user's own changes is seen where the server reports it", async () => {
+test("a setting that a user's function changes is seen where the server reports it", async () => {
   const db = single();
   const before = await db.queryRow("SHOW timezone");
   await db.exec(

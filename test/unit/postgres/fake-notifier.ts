@@ -62,7 +62,7 @@ export class FakeSession implements ListenerConn {
 
   /** The server sends a notification. */
   send(channel: string, payload: string): void {
-    this.#handler({ channel, payload, processId: 1 } as Notification);
+    this.#handler({ channel, payload, processId: 1 });
   }
 
   /** The server ends the connection. */

@@ -1,6 +1,7 @@
 // A listener between a fake server and a virtual clock, and what it must leave behind: nothing.
 
-import { afterEach, expect } from "vitest";
+import assert from "node:assert/strict";
+import { afterEach } from "vitest";
 import { seededRandom } from "../../../packages/forebay/src/base/random.ts";
 import {
   Listener,
@@ -53,9 +54,9 @@ afterEach(async () => {
     const closing = listener.close();
     await clock.settle();
     await closing;
-    expect(listener.state).toBe("closed");
-    expect([server.open.size, server.dialing, clock.pendingTimerCount]).toEqual([0, 0, 0]);
-    expect(server.mostAtOnce).toBeLessThanOrEqual(1);
+    assert.equal(listener.state, "closed");
+    assert.deepEqual([server.open.size, server.dialing, clock.pendingTimerCount], [0, 0, 0]);
+    assert(server.mostAtOnce <= 1);
   }
 });
 

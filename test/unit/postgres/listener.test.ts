@@ -21,7 +21,7 @@ describe("listening", () => {
     expect(heard).toEqual(["a:1", 'B "b":2']);
   });
 
-  test("on a channel that is heard already asks nobody, and each handler is called (L2)", async () => {
+  test("on a channel heard already asks nobody, and each handler is called (L2)", async () => {
     const { server, listener, note, heard } = begin();
     await listener.listen("a", note);
     await listener.listen("a", note);
@@ -230,7 +230,7 @@ describe("a lost connection", () => {
     expect(listener.state).toBe("listening");
   });
 
-  test("by a server that is at fault for good is told to those that never listened (L7)", async () => {
+  test("by a server at fault for good is told to those that never listened (L7)", async () => {
     const { clock, server, listener, note, errors } = begin();
     await listener.listen("old", note);
     server.mayRetry = false;
@@ -377,7 +377,7 @@ describe("close", () => {
     expect(clock.pendingTimerCount).toBe(0);
   });
 
-  test("while a heartbeat is under way does not wait for it, and nobody is called (L8)", async () => {
+  test("while a heartbeat is under way does not wait for it, nor calls anyone (L8)", async () => {
     const { clock, server, listener, note, heard, errors } = begin({ heartbeatMs: 1000 });
     await listener.listen("a", note);
     server.answer = () => "never";

@@ -13,8 +13,8 @@ import { isPgError } from "./wire/errors.ts";
 import { UNLOCKED_BY_CALLER } from "./wire/session-dirt.ts";
 
 /**
- * What is locked: one number of 64 bits, two of 32, or a text, of which `advisoryKey` makes a number
- * of 64 bits. The keys of one number and of two are apart.
+ * What is locked: one number of 64 bits, two of 32, or a text, of which `advisoryKey` makes a
+ * number of 64 bits. The keys of one number and of two are apart.
  */
 export type AdvisoryKey = bigint | readonly [number, number] | string;
 
@@ -57,8 +57,8 @@ const INT_MIN = -(2 ** 31);
 const INT_MAX = 2 ** 31 - 1;
 
 /**
- * The key of a text: the first 8 bytes of its SHA-256 in UTF-8, as a signed number, the highest byte
- * first. It never changes. In SQL:
+ * The key of a text: the first 8 bytes of its SHA-256 in UTF-8, as a signed number, the highest
+ * byte first. It never changes. In SQL:
  * `('x' || encode(substring(sha256(convert_to(text, 'UTF8')) FOR 8), 'hex'))::bit(64)::bigint`
  */
 export function advisoryKey(text: string): bigint {
@@ -66,23 +66,23 @@ export function advisoryKey(text: string): bigint {
 }
 
 /**
- * Runs `fn` while it holds an advisory lock of PostgreSQL, and gives the lock back on every way out.
- * Gives what `fn` gave.
+ * Runs `fn` while it holds an advisory lock of PostgreSQL, and gives the lock back on every way
+ * out. Gives what `fn` gave.
  *
  * It holds one connection of the pool from before the wait to after the release: give locks a
  * bulkhead, if many wait. The server frees the lock when the connection ends, and another may then
  * have it while `fn` still runs: `lock.signal` is aborted, and this rejects with `LOCK_LOST` if
  * `fn` resolves all the same. Between the loss and its notice lies time (a network that cuts
- * without a word is noticed last of all), so a lock keeps work from being done twice for nothing; it
- * does not prove that it is done once.
+ * without a word is noticed last of all), so a lock keeps work from being done twice for nothing;
+ * it does not prove that it is done once.
  *
  * The same key within `fn` is another lock's user, and waits for the outer one for ever: it is held
- * by another connection. Run the inner statement on `lock.on` instead; PostgreSQL counts the locks of
- * one session, and frees one with the last unlock.
+ * by another connection. Run the inner statement on `lock.on` instead; PostgreSQL counts the locks
+ * of one session, and frees one with the last unlock.
  *
- * Rejects with `LOCK_UNAVAILABLE` (see `tryOnly` and `timeoutMs`), `LOCK_LOST`, `signal.reason` when
- * the wait is aborted, `POOLER_UNSUPPORTED` behind a pooler in transaction mode unless `transaction`
- * is set, `ARGUMENT_INVALID` and `OPTION_INVALID`, and with what `fn` rejects with.
+ * Rejects with `LOCK_UNAVAILABLE` (see `tryOnly` and `timeoutMs`), `LOCK_LOST`, `signal.reason`
+ * when the wait is aborted, `POOLER_UNSUPPORTED` behind a pooler in transaction mode unless
+ * `transaction` is set, `ARGUMENT_INVALID` and `OPTION_INVALID`, and with what `fn` rejects with.
  *
  * @example
  * ```ts
@@ -90,7 +90,8 @@ export function advisoryKey(text: string): bigint {
  * import { type PgConnection, withAdvisoryLock } from "forebay/postgres";
  *
  * async function nightly(db: DB<PgConnection>, report: (signal: AbortSignal) => Promise<void>) {
- *   await withAdvisoryLock(db, "nightly-report", ({ signal }) => report(signal), { tryOnly: true });
+ *   await withAdvisoryLock(db, "nightly-report", ({ signal }) => report(signal), { tryOnly: true
+ *   });
  * }
  * ```
  */

@@ -51,8 +51,8 @@ export function notificationsDropped(channel: string, bufferMax: number): Foreba
   return new ForebayError(
     "operating",
     "NOTIFICATIONS_DROPPED",
-    `more than ${bufferMax} notifications of ${JSON.stringify(channel)} waited to be read, and ` +
-      "those that came then were dropped. Read faster, raise bufferMax, or read from a table what " +
+    `more than ${bufferMax} notifications of ${JSON.stringify(channel)} waited to be read: ` +
+      "those behind them were dropped. Read faster, raise bufferMax, or read from a table what " +
       "was missed and begin again",
     { retryable: false },
   );

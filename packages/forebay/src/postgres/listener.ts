@@ -455,8 +455,8 @@ export class Listener implements AsyncDisposable {
 }
 
 /**
- * Listens on one channel: a `Listener` that listens when this resolves. Close it in the end. Rejects
- * as `Listener.listen` does; then it is closed.
+ * Listens on one channel: a `Listener` that listens when this resolves. Close it in the end.
+ * Rejects as `Listener.listen` does; then it is closed.
  *
  * @example
  * ```ts
