@@ -75,6 +75,23 @@ describe.skipIf(PGBOUNCER === undefined)(`behind PgBouncer ${NEEDS_PGBOUNCER}`, 
     expect(await errorOf(db.query("SELECT 1 / 0"))).toMatchObject({ code: "22012" });
   });
 
+  test.each(MODES)("an aborted statement is stopped in mode %s, and no other", async (mode) => {
+    const db = database(pooler.url(mode), { maxOpenConns: 1 });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const running = errorOf(db.query("SELECT pg_sleep(3600) /* aborted */", [], { signal }));
+    const observer = database(inject("postgresUrl"));
+    const sql = `SELECT count(*) AS n FROM pg_stat_activity
+      WHERE state = 'active' AND query LIKE '%/* aborted *' || '/'`;
+    const count = async () => (await observer.queryRow(sql))["n"];
+    while ((await count()) === 0) await observer.exec("SELECT pg_sleep(0.01)");
+    const reason = new Error("enough");
+    controller.abort(reason);
+    expect(await running).toBe(reason);
+    expect(await db.queryRow("SELECT 1 AS one")).toEqual({ one: 1 });
+    expect(await count()).toBe(0);
+  });
+
   test.each(MODES.slice(0, 2))("transactions work in mode %s", async (mode) => {
     const db = database(pooler.url(mode), { maxOpenConns: 1 });
     const one = async (): Promise<unknown> =>
