@@ -60,6 +60,8 @@ describe("a statement that changes the session is put back by the smallest remed
     ["SELECT pg_try_advisory_lock_shared(1, 2)", "pg_advisory_unlock_all"],
     ["PREPARE p AS SELECT 1", "DEALLOCATE"],
     ["SELECT 1; SELECT ';'; SET x.y = 1", "RESET ALL"],
+    ["SELECT 1; -- a\n SET x.y = 1", "RESET ALL"],
+    ["SELECT 1; SELECT pg_advisory_lock(1)", "pg_advisory_unlock_all"],
     ["DO $$BEGIN PERFORM 1; END$$", "UNLISTEN *"],
     [`SELECT 1; ${" ".repeat(70_000)} SELECT 2`, "UNLISTEN *"],
   ])("%.60s", (sql, remedy) => {

@@ -58,6 +58,12 @@ const REMEDIES: readonly (readonly [number, string])[] = [
   [STATEMENTS, DROP_STATEMENTS],
 ];
 
+/** What a statement behind another begins with, if it changes anything. */
+const MAY_MATTER = new RegExp(
+  ";\\s*(?:[(/-]|set|reset|listen|unlisten|prepare|deallocate|declare|create|do|load|discard" +
+    "|commit|end|rollback|abort)",
+  "i",
+);
 const SET_OF_TRANSACTION = /^set\s+(?:local|transaction|constraints)\b/i;
 const OF_ROLE = /role|authorization/i;
 const ALL_AFTER = /^\w+\s+(?:prepare\s+)?all\b/i;
@@ -98,6 +104,8 @@ function scan(sql: string): number {
   if (semicolonAt < 0 || sql.slice(semicolonAt + 1).trim() === "") return statement(sql, 0);
   if (sql.length > TEXT_CHARS) return ANYTHING | SEVERAL;
   let effects = SEVERAL | statement(sql, 0);
+  // Most semicolons are those of values, which are quickly told from statements that matter.
+  if (!MAY_MATTER.test(sql)) return effects | inside(sql);
   for (let at = 0; at < sql.length; ) {
     if (sql[at] === ";") effects |= statement(sql, at + 1);
     at = Math.max(pieceEnd(sql, at), at + 1);
