@@ -13,7 +13,7 @@ import type {
 import { PgError } from "../../../packages/forebay/src/postgres/index.ts";
 
 /** What becomes of a dial or a statement. */
-export type Outcome = "ok" | "never" | Error;
+export type Outcome = "ok" | "never" | Error | Promise<void>;
 
 /** One connection, as its user sees it and as a test moves it. */
 export class FakeSession implements ListenerConn {
@@ -73,6 +73,7 @@ export class FakeSession implements ListenerConn {
 
   #perform(outcome: Outcome): Promise<void> {
     if (outcome instanceof Error) return Promise.reject(outcome);
+    if (outcome instanceof Promise) return outcome;
     if (outcome === "ok") return Promise.resolve();
     return new Promise((_resolve, reject) => {
       this.#fail = reject;

@@ -65,12 +65,18 @@ describe("listening", () => {
     const { clock, server, listener, note, heard } = begin();
     await listener.listen("a", note);
     await listener.listen("b", note);
+    let unlistened = (): void => undefined;
+    const unlistening = new Promise<void>((resolve) => (unlistened = resolve));
+    server.answer = (sql) => (sql.startsWith("UN") ? unlistening : "ok");
     listener.unlisten("a");
-    const listening = listener.listen("a", note);
-    await listening;
     await clock.settle();
-    const others = server.last.sent.filter((sql) => !sql.includes('"b"'));
-    expect(others.at(-1)).toBe('LISTEN "a"');
+    let isListening = false;
+    const listening = listener.listen("a", note).then(() => (isListening = true));
+    await clock.settle();
+    expect([server.last.sent.at(-1), isListening]).toEqual(['UNLISTEN "a"', false]);
+    unlistened();
+    await listening;
+    expect(server.last.sent.at(-1)).toBe('LISTEN "a"');
     server.last.send("a", "1");
     expect(heard).toEqual(["a:1"]);
   });
@@ -187,13 +193,17 @@ describe("a lost connection", () => {
     await listener.listen("a", note);
     await listener.listen("b", note);
     server.answer = (sql) => (sql.includes('"b"') ? "never" : "ok");
-    server.last.lose(new Error("gone"));
+    const reason = new Error("gone");
+    await clock.advance(500);
+    server.last.lose(reason);
     await clock.advance(100);
     expect([listener.state, gaps]).toEqual(["subscribing", []]);
     server.answer = () => "ok";
     server.last.lose(new Error("gone again"));
     await clock.advance(200);
-    expect([listener.state, gaps.length, server.dialCount]).toEqual(["listening", 1, 3]);
+    expect([listener.state, server.dialCount]).toEqual(["listening", 3]);
+    expect(gaps).toEqual([{ gapMs: expect.any(Number) as number, reason }]);
+    expect(gaps[0]?.gapMs).toBeGreaterThan(600);
   });
 
   test("before anything was heard is no gap, and listen goes on waiting (L3)", async () => {

@@ -7,7 +7,6 @@ import type { Connector, OperationOptions } from "../driver/driver.ts";
 import { linkSignals } from "../sql/signals.ts";
 import type { DB, DBBulkhead } from "../sql/db.ts";
 import type { PgConnection } from "./wire/connection.ts";
-import { isPgError } from "./wire/errors.ts";
 
 /** What of a connection is looked at. */
 export type ProbedConn = Pick<PgConnection, "query" | "processId" | "isValid" | "close">;
@@ -100,10 +99,8 @@ async function modeOf(
   let other: ProbedConn | undefined;
   try {
     other = await connector.connect({ ...with_, settings, onLost: () => undefined });
-    // In a transaction it keeps the session that it was given. If that was the first one's, the
-    // proof is there; if it was free because the first one's is not bound to it, the first one is
-    // given another now.
-    if (!(await mayBegin(other, link.signal))) return "transaction";
+    // A pooler that hands out the session used last gives this one the first one's, or the first
+    // one, now, this one's.
     if ((await processOf(other, link.signal)) === first) return "transaction";
     return (await processOf(conn, link.signal)) === first ? "session" : "transaction";
   } catch {
@@ -112,18 +109,6 @@ async function modeOf(
     timer.cancel();
     link.unlink();
     await other?.close();
-  }
-}
-
-/** A pooler that gives each statement another session refuses transactions. */
-async function mayBegin(conn: ProbedConn, signal: AbortSignal): Promise<boolean> {
-  try {
-    await conn.query("BEGIN", [], { signal });
-    return true;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (isPgError(error) || isPgError((error as { readonly cause?: unknown }).cause)) return false;
-    throw error;
   }
 }
 
