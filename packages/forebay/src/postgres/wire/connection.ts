@@ -147,6 +147,7 @@ export class PgConnection implements DriverConn {
    * same for a connection of a pool.
    */
   copyIn(sql: string, source: CopySource, options?: OperationOptions): Promise<CopyResult> {
+    this.#dirt.note(sql, []);
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => copyIn(this.#channel, sql, source, options));
     return copyIn(this.#channel, sql, source, options);
