@@ -11,7 +11,10 @@ import { connect, errorOf, rowsOf } from "./wire-session.ts";
 let db: PostgresDB;
 
 beforeEach(async () => {
-  db = openPostgres(inject("postgresUrl"), { maxOpenConns: 1, connection: { env: {} } });
+  db = openPostgres(inject("postgresUrl"), {
+    maxOpenConns: 1,
+    connection: { env: {}, sessionReset: "off" },
+  });
   await db.exec("CREATE TEMP TABLE item (id int PRIMARY KEY, name text)");
 });
 

@@ -157,7 +157,9 @@ describe("a copy", () => {
   });
 
   test("runs on a connection of a pool, which is kept when the copy fails", async () => {
-    const db = openDB(postgres(inject("postgresUrl")), { maxOpenConns: 1 });
+    // The temporary table is to be there for the next user.
+    const connector = postgres(inject("postgresUrl"), { sessionReset: "off" });
+    const db = openDB(connector, { maxOpenConns: 1 });
     try {
       await db.exec(TABLE);
       const copy = (source: Iterable<string>) =>

@@ -12,7 +12,11 @@ afterEach(async () => {
 });
 
 function single(maxStmtsPerConn?: number): DB<PgConnection> {
-  const connector = postgres(inject("postgresUrl"), { env: {}, statementMode: "exec" });
+  const connector = postgres(inject("postgresUrl"), {
+    env: {},
+    statementMode: "exec",
+    sessionReset: "off",
+  });
   const db = openDB(connector, { maxOpenConns: 1, maxStmtsPerConn });
   open.push(db);
   return db;

@@ -27,6 +27,23 @@ test("what beforeConnect gives is handed to the connector, anew for each dial", 
   expect(seen).toEqual([{ password: "token 1" }, { password: "token 2" }]);
 });
 
+test("a connection is told once that it is set up, behind afterConnect", async () => {
+  const calls: string[] = [];
+  const connect = async (): Promise<PooledConn> => ({
+    close: () => undefined,
+    rememberSession: () => void calls.push("set up"),
+    resetSession: () => void calls.push("reset"),
+  });
+  const hooks = { afterConnect: async () => void calls.push("afterConnect") };
+  const { pool } = poolOf(connect, { hooks });
+  for (let round = 0; round < 2; round++) {
+    const lease = await pool.acquire();
+    calls.push("used");
+    lease.release();
+  }
+  expect(calls).toEqual(["afterConnect", "set up", "used", "reset", "used", "reset"]);
+});
+
 test("a secret that changes counts from the next dial, and kills no connection", async () => {
   let password = "old";
   let valid = "old";

@@ -30,10 +30,19 @@ export type OperatingErrorCode =
   | "STATEMENT_TIMEOUT"
   | "TLS_UNAVAILABLE"
   | "TLS_FAILED"
-  | "AUTH_FAILED";
+  | "AUTH_FAILED"
+  | "LISTENER_CLOSED"
+  | "NOTIFICATIONS_DROPPED"
+  | "LOCK_UNAVAILABLE"
+  | "LOCK_LOST";
 
 /** Codes of errors that only a mistake in the calling code can cause. */
-export type UsageErrorCode = "OPTION_INVALID" | "LEASE_STALE" | "ARGUMENT_INVALID" | "CONN_BUSY";
+export type UsageErrorCode =
+  | "OPTION_INVALID"
+  | "LEASE_STALE"
+  | "ARGUMENT_INVALID"
+  | "CONN_BUSY"
+  | "POOLER_UNSUPPORTED";
 
 /** Every code that a `ForebayError` may carry. */
 export type ErrorCode = OperatingErrorCode | UsageErrorCode;

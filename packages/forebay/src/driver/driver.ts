@@ -170,6 +170,11 @@ export interface PooledConn {
    */
   isValid?(): boolean;
   /**
+   * Called once, when the connection has been set up (the pool's `afterConnect` hook has ended) and
+   * before anyone has it: as the session is now, `resetSession` is to leave it. Synchronous.
+   */
+  rememberSession?(): void;
+  /**
    * Makes the session fit for its next user: waits for what an abort left unsettled, ends an open
    * transaction. Called when the connection comes back, before anyone else can have it. `undefined`
    * means that there was nothing to do, which should be the usual case; a rejection retires the

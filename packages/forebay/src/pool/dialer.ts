@@ -81,6 +81,7 @@ export class Dialer<C extends PooledConn> {
       if (hooks.afterConnect !== undefined) {
         await orAborted((async () => hooks.afterConnect?.(dialed, { signal }))(), signal);
       }
+      dialed.rememberSession?.();
     } catch (error) {
       const mayRetry = signal.aborted || this.#mayRetry(error);
       if (conn !== undefined) await this.#close(conn);

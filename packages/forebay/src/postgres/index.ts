@@ -1,5 +1,12 @@
 // forebay/postgres: connections to PostgreSQL.
 
+export {
+  advisoryKey,
+  type AdvisoryKey,
+  type AdvisoryLockOptions,
+  type HeldLock,
+  withAdvisoryLock,
+} from "./advisory-lock.ts";
 export { copyFrom } from "./copy.ts";
 export {
   type ColumnsResult,
@@ -8,6 +15,11 @@ export {
   type PostgresDBOptions,
 } from "./db.ts";
 export { postgresDriver } from "./driver.ts";
+export { listen, Listener, type ListenerConn, type ListenerState } from "./listener.ts";
+export type { ListenerOptions, ListenGap, NotificationsOptions } from "./listener-options.ts";
+export type { NotificationHandler } from "./listener-parts.ts";
+export { notify } from "./notify.ts";
+export { detectPooler, type PoolerKind } from "./pooler.ts";
 export { namedArgs } from "./named-args.ts";
 export type { PipeliningOptions } from "./pipelines.ts";
 export type { CopyResult, CopySource } from "./wire/copy-in.ts";
@@ -33,6 +45,7 @@ export {
   ProtocolError,
 } from "./wire/errors.ts";
 export type { PasswordRequest } from "./wire/passfile.ts";
+export type { SessionReset } from "./wire/session-dirt.ts";
 export type { Statement } from "./wire/statement.ts";
 export type { StatementMode } from "./wire/statement-settings.ts";
 export {

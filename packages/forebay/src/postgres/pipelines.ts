@@ -18,6 +18,7 @@ import { type Ending, type ResultCall, WHOLE_RESULT } from "./wire/call.ts";
 import { channelOf, type PgConnection, statementsOf } from "./wire/connection.ts";
 import type { Request } from "./wire/request.ts";
 import type { Statements } from "./wire/statements.ts";
+import { changesSession } from "./wire/session-dirt.ts";
 import { hasSeveralStatements, isPreparable } from "./wire/sql-text.ts";
 
 /** How statements of many callers share connections. */
@@ -106,7 +107,7 @@ export class Pipelines {
   takes(sql: string): boolean {
     const known = this.#texts.get(sql);
     if (known !== undefined) return known;
-    const isTaken = isPreparable(sql) && !hasSeveralStatements(sql);
+    const isTaken = isPreparable(sql) && !hasSeveralStatements(sql) && !changesSession(sql);
     this.#note(sql, isTaken);
     return isTaken;
   }

@@ -103,7 +103,7 @@ export class DB<C extends DriverConn = DriverConn> extends PoolCalls<C> implemen
     const share = this.#pool.bulkhead(name, limits);
     let bulkhead = this.#bulkheads.get(share);
     if (bulkhead === undefined) {
-      bulkhead = new DBBulkhead(this.#parts, share);
+      bulkhead = new DBBulkhead(this.#parts, share, this.connector);
       this.#bulkheads.set(share, bulkhead);
     }
     return bulkhead;
@@ -203,11 +203,14 @@ export class DB<C extends DriverConn = DriverConn> extends PoolCalls<C> implemen
  * connections as its limits let it have. It ends with the `DB`.
  */
 export class DBBulkhead<C extends DriverConn = DriverConn> extends PoolCalls<C> {
+  /** That of its `DB`. */
+  readonly connector: Connector<C>;
   readonly #share: Bulkhead<C>;
 
   /** For `DB.bulkhead`. */
-  constructor(parts: PoolParts<C>, share: Bulkhead<C>) {
+  constructor(parts: PoolParts<C>, share: Bulkhead<C>, connector: Connector<C>) {
     super(parts, share);
+    this.connector = connector;
     this.#share = share;
   }
 

@@ -49,6 +49,18 @@ describe("an idle connection", () => {
     expect(losses).toHaveLength(1);
   });
 
+  test("says that it is gone when it is lost, and as soon as it is to be closed", async () => {
+    const lost = await begin();
+    expect(lost.conn.gone.aborted).toBe(false);
+    lost.peer.socket.end();
+    await until(lost.clock, () => lost.conn.gone.aborted);
+    expect(lost.conn.gone.reason).toBe(lost.losses[0]);
+    const { conn } = await begin();
+    const closing = conn.close();
+    expect(conn.gone.reason).toBeInstanceOf(ConnectionLostError);
+    await closing;
+  });
+
   test("is lost when the server hangs up", async () => {
     const { peer, conn, clock, losses } = await begin();
     peer.socket.end();

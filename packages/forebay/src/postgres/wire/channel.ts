@@ -52,6 +52,7 @@ export class Channel implements SessionHost, CallHost {
   readonly #reader: MessageReader;
   readonly #unsettled: Unsettled;
   readonly #cancelling: AbortController = new AbortController();
+  readonly #gone: AbortController = new AbortController();
   #cancelDone: Promise<void> = Promise.resolve();
   /** Statements that nobody needs any more; their Close rides with the next request. */
   #unneeded: string[] = [];
@@ -92,6 +93,11 @@ export class Channel implements SessionHost, CallHost {
   /** Why the connection was lost; `undefined` while it is not. */
   get lost(): { readonly reason: unknown } | undefined {
     return this.#lost;
+  }
+
+  /** Aborted when the connection is lost, or begins to close. */
+  get gone(): AbortSignal {
+    return this.#gone.signal;
   }
 
   /** Whether requests can be made, as far as is known. */
@@ -241,6 +247,7 @@ export class Channel implements SessionHost, CallHost {
       request.onSettled();
     }
     this.#unsettled.clear();
+    this.#gone.abort(reason);
     if (this.#isClosing) return;
     this.#cancelling.abort();
     this.onLost(reason);
@@ -253,6 +260,7 @@ export class Channel implements SessionHost, CallHost {
    */
   async close(): Promise<void> {
     this.#isClosing = true;
+    this.#gone.abort(new ConnectionLostError("the connection was closed"));
     const timer = this.config.clock.setTimer(CLOSE_BOUND_MS, () => {
       this.#socket.destroy();
       this.#cancelling.abort();

@@ -13,6 +13,7 @@ import { describeHost, resolveHosts, type ServerHost } from "./hosts.ts";
 import { type Environment, Layers } from "./layers.ts";
 import { type PasswordRequest, readPassword } from "./passfile.ts";
 import { type TypePolicy, TypeRegistry, type TypesOptions } from "./types/index.ts";
+import type { SessionReset } from "./session-dirt.ts";
 
 /**
  * Whether the connection is encrypted and how far the server is checked, as in libpq. Without
@@ -185,6 +186,16 @@ export interface PostgresOptions {
    * 60 000
    */
   readonly keepAliveMs?: number | undefined;
+  /**
+   * What becomes of a session whose user has changed it: settings (`SET`, `set_config`), the role,
+   * `LISTEN`, advisory locks, temporary tables, cursors and statements of SQL. `auto` puts back
+   * what was changed, which costs a round trip then and nothing otherwise; `discard` closes the
+   * connection; `off` leaves it to the next user. What the pool's `afterConnect` hook set stays.
+   * `SET LOCAL` and what was rolled back are no changes; prepared statements are kept. What a
+   * function of your own changes shows only if it is a parameter that the server reports.
+   * @defaultValue `"auto"`
+   */
+  readonly sessionReset?: SessionReset | undefined;
   /** Is given every notice of the server. An error that it throws is an uncaught one. */
   readonly onNotice?: ((notice: PgNotice) => void) | undefined;
   /**
@@ -222,6 +233,7 @@ export interface CommonConfig {
   readonly fetchRowsMax: number;
   readonly maxMessageBytes: number;
   readonly keepAliveMs: number;
+  readonly sessionReset: SessionReset;
   readonly onNotice: ((notice: PgNotice) => void) | undefined;
   readonly clock: Clock;
 }
@@ -267,6 +279,7 @@ const TARGETS: readonly TargetSessionAttrs[] = [
 ];
 const BALANCES: readonly ("disable" | "random")[] = ["disable", "random"];
 const VERSIONS: readonly ProtocolVersion[] = ["3.0", "3.2", "latest"];
+const RESETS: readonly SessionReset[] = ["off", "auto", "discard"];
 const NEGOTIATIONS: readonly ("postgres" | "direct")[] = ["postgres", "direct"];
 const INT8_CHOICES: readonly TypePolicy["int8"][] = ["auto", "bigint", "number", "string"];
 
@@ -310,6 +323,7 @@ export function resolveConfig(connInfo: string, options: PostgresOptions): Targe
       options.maxMessageBytes ?? MESSAGE_BYTES_DEFAULT,
     ),
     keepAliveMs: checkMs("keepAliveMs", options.keepAliveMs ?? KEEP_ALIVE_DEFAULT_MS),
+    sessionReset: choose("sessionReset", RESETS, options.sessionReset ?? "auto"),
     onNotice: options.onNotice,
     clock: options.clock ?? systemClock,
   };

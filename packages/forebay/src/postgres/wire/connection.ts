@@ -17,10 +17,12 @@ import { isBadConn } from "../../driver/errors.ts";
 import { checkBatch } from "./batch.ts";
 import { ResultCall, WHOLE_RESULT } from "./call.ts";
 import type { Channel } from "./channel.ts";
+import { cleanSession } from "./clean-session.ts";
 import { copyIn, type CopyResult, type CopySource } from "./copy-in.ts";
 import { isPgError } from "./errors.ts";
 import type { Notification, TxStatus } from "./proto/backend.ts";
 import { writeQuery } from "./proto/frontend.ts";
+import { SessionDirt } from "./session-dirt.ts";
 import type { Statement } from "./statement.ts";
 import { Statements } from "./statements.ts";
 
@@ -56,11 +58,13 @@ export class PgConnection implements DriverConn {
   readonly capabilities: readonly Capability[] = CAPABILITIES;
   readonly #channel: Channel;
   readonly #statements: Statements;
+  readonly #dirt: SessionDirt;
 
   /** Takes over a channel whose session is ready. */
   constructor(channel: Channel) {
     this.#channel = channel;
-    this.#statements = new Statements(channel);
+    this.#dirt = new SessionDirt(channel.config.sessionReset, channel.session);
+    this.#statements = new Statements(channel, this.#dirt);
   }
 
   /** The host that it is connected to, of those that were named; the directory of a Unix socket. */
@@ -91,6 +95,11 @@ export class PgConnection implements DriverConn {
   /** A parameter that the server reports, such as `server_version`, as it is now. */
   serverParameter(name: string): string | undefined {
     return this.#channel.session.parameters.get(name);
+  }
+
+  /** Aborted, with the reason, once the connection is lost or `close` was called. */
+  get gone(): AbortSignal {
+    return this.#channel.gone;
   }
 
   /** Has notifications of other sessions given to `handler`, which replaces the one before. */
@@ -150,6 +159,7 @@ export class PgConnection implements DriverConn {
    * same for a connection of a pool.
    */
   copyIn(sql: string, source: CopySource, options?: OperationOptions): Promise<CopyResult> {
+    this.#dirt.note(sql, []);
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => copyIn(this.#channel, sql, source, options));
     return copyIn(this.#channel, sql, source, options);
@@ -195,10 +205,19 @@ export class PgConnection implements DriverConn {
     this.#statements.clear();
   }
 
+  /** False also for a session that its users have changed and that is not to be mended. */
   isValid(): boolean {
-    return this.#channel.isUsable;
+    return this.#channel.isUsable && !this.#dirt.isBeyond;
   }
 
+  rememberSession(): void {
+    this.#dirt.remember();
+  }
+
+  /**
+   * Rolls an open transaction back, and puts the session as it was when it was set up; see
+   * `PostgresOptions.sessionReset`.
+   */
   resetSession(): Promise<void> | undefined {
     const channel = this.#channel;
     const isClean =
@@ -206,7 +225,8 @@ export class PgConnection implements DriverConn {
       channel.unsettled === undefined &&
       !channel.config.types.isStale &&
       channel.session.head === undefined &&
-      channel.session.txStatus === "I";
+      channel.session.txStatus === "I" &&
+      !this.#dirt.isDirty;
     return isClean ? undefined : this.#reset();
   }
 
@@ -237,6 +257,7 @@ export class PgConnection implements DriverConn {
       gate = channel.gate(undefined);
     }
     if (this.txStatus !== "I") await this.rollback();
+    await cleanSession(this.#dirt, (sql, args) => this.query(sql, args));
     if (channel.config.types.isStale) await this.#statements.reloadTypes();
   }
 }

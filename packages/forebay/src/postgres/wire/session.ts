@@ -40,6 +40,8 @@ export class Session implements MessageHandler {
   txStatus: TxStatus = "I";
   /** Parameters that the server reports, by name, as they are now. */
   readonly parameters: Map<string, string>;
+  /** How often one of them was reported since the session began. */
+  parameterChanges = 0;
   readonly #host: SessionHost;
   readonly #types: TypePolicy;
   #head: Request | undefined;
@@ -261,6 +263,7 @@ export class Session implements MessageHandler {
         const reader = new BodyReader(bytes, start, end);
         const name = reader.cstring();
         this.parameters.set(name, reader.cstring());
+        this.parameterChanges += 1;
         return;
       }
       default:

@@ -30,6 +30,7 @@ import {
   writeQuery,
 } from "./proto/frontend.ts";
 import { openResultSets } from "./result-sets.ts";
+import type { SessionDirt } from "./session-dirt.ts";
 import { hasSeveralStatements, isPreparable } from "./sql-text.ts";
 import { type Again, type KeptText, StatementCache } from "./statement-cache.ts";
 import { DescribedText } from "./described-text.ts";
@@ -88,6 +89,8 @@ class PrepareCall extends Call<void> {
 /** The statements of one connection. */
 export class Statements implements Again {
   readonly #channel: Channel;
+  /** Is told of every text that is sent. */
+  readonly #dirt: SessionDirt;
   /**
    * Tells the names of this connection's statements from those of others, which a pooler may mix on
    * one server.
@@ -98,8 +101,9 @@ export class Statements implements Again {
   readonly #first = new Set<string>();
   #nameCount = 0;
 
-  constructor(channel: Channel) {
+  constructor(channel: Channel, dirt: SessionDirt) {
     this.#channel = channel;
+    this.#dirt = dirt;
     this.#cache = new StatementCache(channel.config.statements.max);
   }
 
@@ -116,6 +120,7 @@ export class Statements implements Again {
     ending: Ending<T>,
     tries = 0,
   ): Promise<T> {
+    this.#dirt.note(sql, args);
     const known = this.#cache.find(sql);
     if (known !== undefined && options?.timeoutMs === undefined) {
       return known.run(args, options, ending, this, tries);
@@ -135,6 +140,7 @@ export class Statements implements Again {
     args: readonly unknown[],
     options: StatementOptions | undefined,
   ): Promise<DriverRows> {
+    this.#dirt.note(sql, args);
     const known = this.#cache.find(sql);
     if (known !== undefined) return known.openRows(args, options);
     const channel = this.#channel;
@@ -156,7 +162,7 @@ export class Statements implements Again {
     args: readonly unknown[],
     options: StatementOptions | undefined,
   ): Promise<DriverRows> {
-    const statement = await this.prepare(sql, options);
+    const statement = await this.#prepare(sql, options);
     try {
       return await statement.stream(args, options);
     } finally {
@@ -166,6 +172,11 @@ export class Statements implements Again {
 
   /** Prepares a statement that is its caller's. The gate has been passed. */
   async prepare(sql: string, options: OperationOptions | undefined): Promise<Statement> {
+    this.#dirt.notePrepared(sql);
+    return this.#prepare(sql, options);
+  }
+
+  async #prepare(sql: string, options: OperationOptions | undefined): Promise<Statement> {
     const channel = this.#channel;
     const name = this.#newName();
     try {
@@ -218,7 +229,7 @@ export class Statements implements Again {
       if (mode === "exec" || mode === "simple" || !this.#needTypes(args)) continue;
       if (this.#cache.find(sql) === undefined) {
         await this.#channel.gate(options?.signal);
-        void this.#cache.add(sql, await this.prepare(sql, options))?.close();
+        void this.#cache.add(sql, await this.#prepare(sql, options))?.close();
       }
     }
     await this.#channel.gate(options?.signal);
@@ -226,6 +237,7 @@ export class Statements implements Again {
 
   /** Writes one statement of a batch. `texts` are those that it has prepared so far. */
   #writeItem(sql: string, args: readonly unknown[], texts: Set<string>): BatchItem {
+    this.#dirt.note(sql, args);
     const kept = this.#cache.find(sql);
     if (kept !== undefined) {
       kept.write(args);
@@ -354,7 +366,7 @@ export class Statements implements Again {
     const { mode } = channel.config.statements;
     const isNamed = isKept && mode === "cache-statement";
     const text = isNamed
-      ? await this.prepare(sql, options)
+      ? await this.#prepare(sql, options)
       : new DescribedText(channel, sql, await this.#describe("", sql, options));
     if (isNamed || (isKept && mode === "cache-describe")) {
       void this.#cache.add(sql, text)?.close();
