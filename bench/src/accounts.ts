@@ -35,7 +35,7 @@ export function startRows(rows: number, signal: AbortSignal): Promise<Accounts> 
        note text, made_at timestamptz, total int8)`,
     `insert into bench_rows
        select n, n * 7 % 1000, n * 0.37, n % 2 = 0, 'name ' || n, 'note ' || md5(n::text),
-         timestamptz '2026-01-01' + n * interval '1.25 seconds', n::int8 * 1000003
+         timestamptz '2026-01-01Z' + n * interval '1250 ms', n::int8 * 1000003
        from generate_series(1, ${rows}) as n`,
     "vacuum analyze bench_rows",
   ]);

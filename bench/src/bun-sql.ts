@@ -5,6 +5,7 @@ import type { Access } from "./access.ts";
 /** As much of `Bun.SQL` as is used here. */
 export interface BunSql {
   <T>(text: TemplateStringsArray, ...values: readonly unknown[]): Promise<T[]>;
+  unsafe<T>(text: string, values: readonly unknown[]): Promise<T[]>;
   close(): Promise<void>;
 }
 

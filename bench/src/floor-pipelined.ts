@@ -1,6 +1,6 @@
-// The pipelined wire floor: what a Node program can do at best when it sends many queries one behind
-// the other on each connection. As the other floor (floor.ts), but for one write a turn of the event
-// loop on each connection, with a Sync for each query, so that each stands alone.
+// The pipelined wire floor: what a Node program can do at best when it sends many queries one
+// behind the other on each connection. As the other floor (floor.ts), but for one write a turn of
+// the event loop on each connection, with a Sync for each query, so that each stands alone.
 
 import type { Access } from "./access.ts";
 import { AID_AT, FloorSocket, REQUEST } from "./floor-socket.ts";

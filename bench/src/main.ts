@@ -5,10 +5,12 @@ import { parseArgs } from "node:util";
 import { describeMachine } from "../../packages/forebay-cli/src/lab/machine.ts";
 import { createProgress } from "../../packages/forebay-cli/src/terminal/progress.ts";
 import { type Bench, findingOf } from "./bench.ts";
+import { memoryBench } from "./p10-memory.ts";
 import { pipelinedBench } from "./p1-pipelined.ts";
 import { pointSelectBench } from "./p2-point-select.ts";
 import { portableBench } from "./p3-portable.ts";
 import { acquireBench } from "./p4-acquire.ts";
+import { rowsBench } from "./p7-rows.ts";
 import { growthBench } from "./p8-growth.ts";
 import { redialBench } from "./p9-redial.ts";
 import { type BenchReport, reportOf, type RunReport } from "./report.ts";
@@ -19,8 +21,10 @@ const BENCHES: readonly Bench[] = [
   pointSelectBench,
   portableBench,
   acquireBench,
+  rowsBench,
   growthBench,
   redialBench,
+  memoryBench,
 ];
 
 const HELP = `Usage: npm run bench -- [ids] [options]

@@ -1,5 +1,5 @@
-// One client of the point selects (P1 to P3), in a process of its own. Its arguments are the name of
-// the client and the number of its connections.
+// One client of the point selects (P1 to P3), in a process of its own. Its arguments are the name
+// of the client and the number of its connections.
 
 import { accessFromEnvironment } from "./access.ts";
 import { type Client, type ClientName, openClient } from "./clients.ts";
