@@ -1,5 +1,5 @@
-// P10: what is kept in memory for each waiter, connection and statement, and what is left after very
-// many queries.
+// P10: what is kept in memory for each waiter, connection and statement, and what is left after
+// very many queries.
 
 import { environmentOf, startAccounts } from "./accounts.ts";
 import type { Bench, BenchContext, Comparison } from "./bench.ts";

@@ -4,7 +4,7 @@
 import { getEventListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { queryObjects } from "node:v8";
-import { openDB } from "forebay";
+import { openDB, type Stmt } from "forebay";
 import { Pool, type PooledConn } from "forebay/pool";
 import { openPostgres, postgres as connector } from "forebay/postgres";
 import pg from "pg";
@@ -27,9 +27,6 @@ const where = { host, port, user, password, database };
 const target = { ...where, sslMode: "disable" } as const;
 const contender = process.argv[2] ?? "";
 
-/** Held until it has been measured. */
-const kept: unknown[] = [];
-
 async function settledMemory() {
   await delay(SETTLE_MS);
   collectGarbage();
@@ -48,42 +45,53 @@ async function bytesEach(amount: number, make: () => Promise<void> | void): Prom
   };
 }
 
+/** So many who wait for the one connection. They are served when it has been measured. */
+async function waitersOf<T>(
+  amount: number,
+  acquire: (place: number) => Promise<T>,
+  release: (taken: T) => void,
+  held: T,
+): Promise<Figures> {
+  const waiting: Promise<T>[] = Array.from({ length: amount });
+  const figures = await bytesEach(amount, () => {
+    for (let place = 0; place < amount; place++) waiting[place] = acquire(place);
+  });
+  const served = waiting.map(async (one) => release(await one));
+  release(held);
+  await Promise.all(served);
+  return figures;
+}
+
 async function waiter(amount: number): Promise<Figures> {
   const pool = makeContender(contender as ContenderName, { connections: 1, dialMs: 0 });
-  await pool.acquire();
-  const waiting: Promise<unknown>[] = Array.from({ length: amount });
-  kept.push(pool, waiting);
-  return await bytesEach(amount, () => {
-    for (let i = 0; i < amount; i++) {
-      waiting[i] = pool.acquire();
-      waiting[i]?.catch(() => undefined);
-    }
-  });
+  const held = await pool.acquire();
+  return await waitersOf(
+    amount,
+    () => pool.acquire(),
+    (taken) => pool.release(taken),
+    held,
+  );
 }
 
 async function signalledWaiter(amount: number): Promise<Figures> {
   const fake = { name: "fake", connect: async (): Promise<PooledConn> => ({ close() {} }) };
-  const pool = new Pool(fake, { maxOpenConns: 1, acquireTimeoutMs: Number.POSITIVE_INFINITY });
-  await pool.acquire();
+  const pool = new Pool(fake, { maxOpenConns: 1 });
+  const held = await pool.acquire();
   const signals = Array.from({ length: amount }, () => new AbortController().signal);
-  const waiting: Promise<unknown>[] = Array.from({ length: amount });
-  kept.push(pool, signals, waiting);
-  return await bytesEach(amount, () => {
-    for (const [i, signal] of signals.entries()) {
-      waiting[i] = pool.acquire({ signal });
-      waiting[i]?.catch(() => undefined);
-    }
-  });
+  const acquire = (place: number) => pool.acquire({ signal: signals[place] });
+  return await waitersOf(amount, acquire, (lease) => lease.release(), held);
 }
 
 async function resource(amount: number): Promise<Figures> {
   const name = contender as ContenderName;
   const pool = makeContender(name, { connections: amount, dialMs: 0 });
-  kept.push(pool);
-  return await bytesEach(amount, async () => {
+  const figures = await bytesEach(amount, async () => {
     const taken = await Promise.all(Array.from({ length: amount }, () => pool.acquire()));
     for (const one of taken) pool.release(one);
   });
+  // Used once more, so that it is still there when it is measured.
+  pool.release(await pool.acquire());
+  return figures;
 }
 
 interface Leased {
@@ -157,15 +165,16 @@ function texts(amount: number): string[] {
 async function statement(amount: number): Promise<Figures> {
   const db = openDB(connector(target), { maxOpenConns: 1 });
   const all = texts(amount);
-  const stmts: unknown[] = Array.from({ length: amount });
+  const stmts: Stmt[] = [];
   await db.queryRow("select 1");
   const figures = await bytesEach(amount, async () => {
     for (const [i, text] of all.entries()) {
       const stmt = await db.prepare(text);
       await stmt.queryRow([i]);
-      stmts[i] = stmt;
+      stmts.push(stmt);
     }
   });
+  for (const stmt of stmts) await stmt.close();
   await db.close();
   return figures;
 }
