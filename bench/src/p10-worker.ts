@@ -85,12 +85,12 @@ async function signalledWaiter(amount: number): Promise<Figures> {
 async function resource(amount: number): Promise<Figures> {
   const name = contender as ContenderName;
   const pool = makeContender(name, { connections: amount, dialMs: 0 });
+  const takeAll = () => Promise.all(Array.from({ length: amount }, () => pool.acquire()));
   const figures = await bytesEach(amount, async () => {
-    const taken = await Promise.all(Array.from({ length: amount }, () => pool.acquire()));
-    for (const one of taken) pool.release(one);
+    for (const taken of await takeAll()) pool.release(taken);
   });
-  // Used once more, so that it is still there when it is measured.
-  pool.release(await pool.acquire());
+  // Left idle, they would go in a while: while something else is measured.
+  for (const taken of await takeAll()) pool.discard(taken);
   return figures;
 }
 
