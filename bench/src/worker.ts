@@ -28,7 +28,7 @@ export interface WorkerOptions {
   readonly name: string;
   /** @defaultValue this Node, with `module` */
   readonly program?: Program | undefined;
-  /** The address of the module that this Node runs. */
+  /** The address of the module that this Node runs where there is no `program`. */
   readonly module: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -55,8 +55,7 @@ export class Worker {
 
   /** Starts it, and waits until it says that it is there. */
   static async start({ name, program, module, args, env }: WorkerOptions): Promise<Worker> {
-    const node = [...process.execArgv, "--expose-gc", fileURLToPath(module)];
-    const { command, args: before } = program ?? { command: process.execPath, args: node };
+    const { command, args: before } = program ?? nodeWith(module);
     const child = spawn(command, [...before, ...args], {
       env: { ...process.env, ...env },
       stdio: ["pipe", "pipe", "inherit"],
@@ -113,4 +112,10 @@ export class Worker {
       console.error(`${this.#name}: ${line}`);
     }
   }
+}
+
+/** This Node with what it was started with, so that it can run sources too. */
+function nodeWith(module: string): Program {
+  const args = [...process.execArgv, "--expose-gc", fileURLToPath(module)];
+  return { command: process.execPath, args };
 }
