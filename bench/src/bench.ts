@@ -3,7 +3,7 @@
 import { ratiosOf, type Spread, spreadOf } from "./spread.ts";
 
 /** What is measured in: a time is better when it is small, a rate when it is large. */
-export type Unit = "ns" | "us" | "ms" | "queries/s" | "us/query";
+export type Unit = "ns" | "us" | "ms" | "queries/s" | "us/query" | "bytes" | "count";
 
 /** What a ratio, or a figure, must be. */
 export interface Target {
@@ -14,6 +14,8 @@ export interface Target {
 /** One line of the table: a figure of ours, alone or beside that of another. */
 export interface Comparison {
   readonly what: string;
+  /** What programs call the ratio, or the figure. @defaultValue `what: ours / other` */
+  readonly key?: string;
   readonly unit: Unit;
   readonly ours: string;
   readonly oursSamples: readonly number[];
@@ -22,11 +24,15 @@ export interface Comparison {
   /** Measured in turn with ours, round by round. */
   readonly otherSamples?: readonly number[];
   readonly target?: Target;
+  /** Why the other was not measured: something that it needs is missing here. */
+  readonly leftOut?: string;
 }
 
 /** A comparison, summed up. */
 export interface Finding {
   readonly what: string;
+  /** See `Comparison`. */
+  readonly key: string;
   readonly unit: Unit;
   readonly ours: string;
   readonly oursFigure: Spread;
@@ -35,8 +41,10 @@ export interface Finding {
   /** Ours through the other's. */
   readonly ratio?: Spread;
   readonly target?: Target;
-  /** Absent where there is no target. */
+  /** Absent where there is no target, and where the other was left out. */
   readonly isMet?: boolean;
+  /** See `Comparison`. */
+  readonly leftOut?: string;
 }
 
 /** What is told to a benchmark, and whom it tells how far it is. */
@@ -60,9 +68,12 @@ export interface Bench {
  * ratios.
  */
 export function findingOf(comparison: Comparison): Finding {
-  const { what, unit, ours, oursSamples, other, otherSamples, target } = comparison;
+  const { what, unit, ours, oursSamples, other, otherSamples, target, leftOut } = comparison;
   const oursFigure = spreadOf(oursSamples);
-  const base = { what, unit, ours, oursFigure };
+  const key = comparison.key ?? nameOf(comparison);
+  const aim = target === undefined ? {} : { target };
+  const base = { what, key, unit, ours, oursFigure, ...aim };
+  if (other !== undefined && leftOut !== undefined) return { ...base, other, leftOut };
   const compared =
     other === undefined || otherSamples === undefined
       ? undefined
@@ -74,5 +85,9 @@ export function findingOf(comparison: Comparison): Finding {
   if (target === undefined) return { ...base, ...compared };
   const judged = (compared?.ratio ?? oursFigure).median;
   const isMet = target.op === "<=" ? judged <= target.limit : judged >= target.limit;
-  return { ...base, ...compared, target, isMet };
+  return { ...base, ...compared, isMet };
+}
+
+function nameOf({ what, ours, other }: Comparison): string {
+  return other === undefined ? `${what}: ${ours}` : `${what}: ${ours} / ${other}`;
 }

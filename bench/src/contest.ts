@@ -1,25 +1,28 @@
 // Runs contenders in turn, A B C A B C, each in a process of its own: so none meets the heap, the
-// garbage or the compiled code of another, and a slow moment of the machine falls on all.
+// garbage or the compiled code of another, and a slow moment of the machine falls on all. A process
+// is told its tasks on its standard input and answers on its standard output, a line of JSON each,
+// so that it may be written in anything.
 
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { createInterface } from "node:readline";
+import { type Figures, type Program, type Task, Worker } from "./worker.ts";
 
-/** What a worker is asked to do: one of its jobs, with a number that the job gives a meaning to. */
-export interface Task {
-  readonly job: string;
-  readonly amount: number;
+export type { Figures, Program, Task } from "./worker.ts";
+
+/** One who is measured. */
+export interface Contender {
+  readonly name: string;
+  /** @defaultValue this Node, with the contest's `worker` */
+  readonly program?: Program | undefined;
+  /** For the program. @defaultValue the name */
+  readonly args?: readonly string[] | undefined;
 }
-
-/** What a worker answers: the figures of one round by name. */
-export type Figures = Readonly<Record<string, number>>;
 
 /** How a contest is run. */
 export interface ContestOptions {
   /** The module that the workers run; see `serve`. */
   readonly worker: string;
-  /** Each is the one argument of a worker. */
-  readonly contenders: readonly string[];
+  /** A text is the name of one who runs `worker`. */
+  readonly contenders: readonly (string | Contender)[];
   readonly tasks: readonly Task[];
   /** Of each generation. */
   readonly rounds: number;
@@ -41,24 +44,29 @@ export type Standings = ReadonlyMap<string, ReadonlyMap<string, readonly number[
  * up.
  */
 export async function runContest(options: ContestOptions): Promise<Standings> {
-  const standings = new Map(options.contenders.map((name) => [name, new Map<string, number[]>()]));
+  const contenders = options.contenders.map((one) =>
+    typeof one === "string" ? { name: one } : one,
+  );
+  const standings = new Map(contenders.map(({ name }) => [name, new Map<string, number[]>()]));
   const { generations = 1 } = options;
   for (let generation = 0; generation < generations; generation++) {
-    await runGeneration(options, standings, generation * options.rounds);
+    await runGeneration(options, contenders, standings, generation * options.rounds);
   }
   return standings;
 }
 
 async function runGeneration(
   options: ContestOptions,
+  contenders: readonly Contender[],
   standings: ReadonlyMap<string, Map<string, number[]>>,
   roundsBefore: number,
 ): Promise<void> {
-  const { worker, contenders, tasks, rounds, signal } = options;
+  const { worker, tasks, rounds, signal, env = {} } = options;
   const workers = new Map<string, Worker>();
   try {
-    for (const name of contenders) {
-      workers.set(name, await Worker.start(worker, name, options.env ?? {}));
+    for (const { name, program, args } of contenders) {
+      const one = await Worker.start({ name, program, module: worker, args: args ?? [name], env });
+      workers.set(name, one);
     }
     for (let round = 0; round <= rounds; round++) {
       for (const task of tasks) {
@@ -95,71 +103,28 @@ export function seriesOf(standings: Standings, contender: string, key: string): 
  * The worker's side: does the tasks that it is asked for, one at a time, until the parent lets go.
  */
 export function serve(jobs: Readonly<Record<string, (amount: number) => Promise<Figures>>>): void {
-  process.on("message", (task: Task) => {
+  const answer = (one: object) => void process.stdout.write(`${JSON.stringify(one)}\n`);
+  const lines = createInterface({ input: process.stdin });
+  lines.on("line", (line) => {
+    const task = JSON.parse(line) as Task;
     const job = jobs[task.job];
     const run =
       job === undefined ? Promise.reject(new Error(`no job ${task.job}`)) : job(task.amount);
     run.then(
-      (figures) => process.send?.({ figures }),
-      (error: unknown) => process.send?.({ failure: String(error) }),
+      (figures) => answer({ figures }),
+      (error: unknown) => answer({ failure: String(error) }),
     );
   });
-  process.once("disconnect", () => process.exit());
-  process.send?.({ figures: {} });
+  lines.once("close", () => process.exit());
+  answer({ figures: {} });
 }
 
-/** Collects garbage, where the process was started so that it can. */
+/** Collects garbage, where the process can be told to. */
 export function collectGarbage(): void {
-  globalThis.gc?.();
+  if (globalThis.gc !== undefined) globalThis.gc();
+  else (globalThis as { readonly Bun?: BunGarbage }).Bun?.gc(true);
 }
 
-interface Answer {
-  readonly figures?: Figures;
-  readonly failure?: string;
-}
-
-class Worker {
-  readonly #name: string;
-  readonly #process: ChildProcess;
-
-  private constructor(name: string, child: ChildProcess) {
-    this.#name = name;
-    this.#process = child;
-  }
-
-  static async start(module: string, name: string, env: Readonly<Record<string, string>>) {
-    const child = fork(fileURLToPath(module), [name], {
-      execArgv: [...process.execArgv, "--expose-gc"],
-      env: { ...process.env, ...env },
-    });
-    const worker = new Worker(name, child);
-    await worker.#answer();
-    return worker;
-  }
-
-  async ask(task: Task): Promise<Figures> {
-    const answer = this.#answer();
-    this.#process.send(task);
-    return await answer;
-  }
-
-  stop(): void {
-    this.#process.kill("SIGKILL");
-  }
-
-  async #answer(): Promise<Figures> {
-    const ended = new AbortController();
-    const gone = once(this.#process, "exit", { signal: ended.signal }).then(() => {
-      throw new Error(`the worker of ${this.#name} ended too soon`);
-    });
-    const told = once(this.#process, "message", { signal: ended.signal });
-    try {
-      const [answer] = (await Promise.race([told, gone])) as [Answer];
-      if (answer.failure !== undefined) throw new Error(`${this.#name}: ${answer.failure}`);
-      return answer.figures ?? {};
-    } finally {
-      ended.abort();
-      await Promise.allSettled([told, gone]);
-    }
-  }
+interface BunGarbage {
+  gc(isAwaited: boolean): void;
 }

@@ -5,14 +5,27 @@ import { parseArgs } from "node:util";
 import { describeMachine } from "../../packages/forebay-cli/src/lab/machine.ts";
 import { createProgress } from "../../packages/forebay-cli/src/terminal/progress.ts";
 import { type Bench, findingOf } from "./bench.ts";
+import { memoryBench } from "./p10-memory.ts";
+import { pipelinedBench } from "./p1-pipelined.ts";
 import { pointSelectBench } from "./p2-point-select.ts";
+import { portableBench } from "./p3-portable.ts";
 import { acquireBench } from "./p4-acquire.ts";
+import { rowsBench } from "./p7-rows.ts";
 import { growthBench } from "./p8-growth.ts";
 import { redialBench } from "./p9-redial.ts";
-import { type BenchReport, reportOf } from "./report.ts";
+import { type BenchReport, reportOf, type RunReport } from "./report.ts";
 import { tableOf } from "./table.ts";
 
-const BENCHES: readonly Bench[] = [pointSelectBench, acquireBench, growthBench, redialBench];
+const BENCHES: readonly Bench[] = [
+  pipelinedBench,
+  pointSelectBench,
+  portableBench,
+  acquireBench,
+  rowsBench,
+  growthBench,
+  redialBench,
+  memoryBench,
+];
 
 const HELP = `Usage: npm run bench -- [ids] [options]
 
@@ -93,12 +106,8 @@ async function runAll({ benches, isQuick, jsonFile }: Arguments, signal: AbortSi
     }
   }
   if (jsonFile === undefined) return;
-  const json = JSON.stringify(
-    { machine, effort: isQuick ? "quick" : "full", benches: reports },
-    null,
-    2,
-  );
-  writeFileSync(jsonFile, `${json}\n`);
+  const report: RunReport = { machine, effort: isQuick ? "quick" : "full", benches: reports };
+  writeFileSync(jsonFile, `${JSON.stringify(report, null, 2)}\n`);
 }
 
 async function main(): Promise<number> {

@@ -89,6 +89,8 @@ function forebay({ connections, dialMs }: ResourceOptions) {
 function nodePostgres({ connections, dialMs }: ResourceOptions) {
   class Client extends EventEmitter {
     isDead = false;
+    /** What a released client must have; pg-pool throws one without it away. */
+    readonly _queryable = true;
 
     connect(done: (error: Error | null) => void): void {
       if (dialMs > 0) setTimeout(done, dialMs, null);

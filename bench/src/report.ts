@@ -8,36 +8,71 @@ import { targetText } from "./table.ts";
 export interface BenchReport {
   readonly id: string;
   readonly title: string;
-  /** By `what: ours / other`. Ours through the other's, round by round. */
-  readonly ratios: Readonly<Record<string, Spread>>;
-  /** By `what: who`. */
-  readonly figures: Readonly<Record<string, Spread & { readonly unit: string }>>;
-  /** By the name of the ratio or figure that it is for, such as `<= 0.5`. */
+  /** By the comparison's key: ours through the other's, the median of the rounds' own ratios. */
+  readonly ratios: Readonly<Record<string, number>>;
+  /** By the key of the ratio, or of the figure that stands alone: such as `>= 0.85`. */
   readonly targets: Readonly<Record<string, string>>;
-  /** The names of those targets that were missed. */
-  readonly missed: readonly string[];
-  /** Whether all targets were met. */
+  /** Whether all targets were measured and met. */
   readonly met: boolean;
+  /** The keys of those targets that were missed. */
+  readonly missed: readonly string[];
+  /** By key, why the other was not measured. */
+  readonly leftOut: Readonly<Record<string, string>>;
+  /** By key: how far the rounds' ratios lie apart. */
+  readonly spreads: Readonly<Record<string, Spread>>;
+  /** By `what: who`; figures that stand alone and have a key of their own, by that key too. */
+  readonly figures: Readonly<Record<string, Spread & { readonly unit: string }>>;
 }
 
-/** Puts the findings of one benchmark in order. */
-export function reportOf({ id, title }: Bench, findings: readonly Finding[]): BenchReport {
-  const ratios: Record<string, Spread> = {};
+/** What a run of benchmarks found. */
+export interface RunReport {
+  readonly machine: object;
+  /** What comes of `quick` is not to be quoted. */
+  readonly effort: "full" | "quick";
+  readonly benches: readonly BenchReport[];
+}
+
+/**
+ * Puts the findings of one benchmark in order. Throws where two of them have the same key: one
+ * would hide the other.
+ */
+export function reportOf({ id, title }: Pick<Bench, "id" | "title">, findings: readonly Finding[]) {
+  const keys = findings.map(({ key }) => key);
+  const twice = keys.find((key, place) => keys.indexOf(key) !== place);
+  if (twice !== undefined) throw new Error(`${id} has two findings with the key ${twice}`);
+  const missed = findings.filter(({ isMet }) => isMet === false).map(({ key }) => key);
+  const open = findings.filter(({ target, leftOut }) => target !== undefined && leftOut);
+  return {
+    id,
+    title,
+    ratios: byKey(findings, ({ ratio }) => ratio?.median),
+    targets: byKey(findings, ({ target }) => target && targetText(target)),
+    met: missed.length === 0 && open.length === 0,
+    missed,
+    leftOut: byKey(findings, ({ leftOut }) => leftOut),
+    spreads: byKey(findings, ({ ratio }) => ratio),
+    figures: figuresOf(findings),
+  } satisfies BenchReport;
+}
+
+function byKey<T>(
+  findings: readonly Finding[],
+  pick: (finding: Finding) => T | undefined,
+): Record<string, T> {
+  return Object.fromEntries(
+    findings.flatMap((finding) => {
+      const value = pick(finding);
+      return value === undefined ? [] : [[finding.key, value]];
+    }),
+  );
+}
+
+function figuresOf(findings: readonly Finding[]): BenchReport["figures"] {
   const figures: Record<string, Spread & { unit: string }> = {};
-  const targets: Record<string, string> = {};
-  const missed: string[] = [];
-  for (const finding of findings) {
-    const { what, unit, ours, other, target } = finding;
-    const figureName = `${what}: ${ours}`;
-    const name = other === undefined ? figureName : `${figureName} / ${other}`;
-    figures[figureName] = { ...finding.oursFigure, unit };
-    if (other !== undefined && finding.otherFigure !== undefined) {
-      figures[`${what}: ${other}`] = { ...finding.otherFigure, unit };
-    }
-    if (finding.ratio !== undefined) ratios[name] = finding.ratio;
-    if (target === undefined) continue;
-    targets[name] = targetText(target);
-    if (finding.isMet === false) missed.push(name);
+  for (const { what, key, unit, ours, oursFigure, other, otherFigure } of findings) {
+    figures[`${what}: ${ours}`] = { ...oursFigure, unit };
+    if (other === undefined) figures[key] = { ...oursFigure, unit };
+    if (otherFigure !== undefined) figures[`${what}: ${other}`] = { ...otherFigure, unit };
   }
-  return { id, title, ratios, figures, targets, missed, met: missed.length === 0 };
+  return figures;
 }

@@ -14,7 +14,8 @@ export function tableOf(findings: readonly Finding[]): string {
       row
         .map((cell, column) => {
           const width = widths[column] ?? 0;
-          return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+          const isLeft = column === 0 || column === row.length - 1;
+          return isLeft ? cell.padEnd(width) : cell.padStart(width);
         })
         .join("  ")
         .trimEnd(),
@@ -33,6 +34,7 @@ function widthOf(cell: string | undefined): number {
 
 function cellsOf(finding: Finding): string[] {
   const { what, unit, ours, oursFigure, other, otherFigure, ratio, target, isMet } = finding;
+  if (other !== undefined && finding.leftOut !== undefined) return leftOutCells(finding, other);
   const spread = ratio ?? oursFigure;
   const inUnit = ratio === undefined ? unit : undefined;
   return [
@@ -48,6 +50,15 @@ function cellsOf(finding: Finding): string[] {
   ];
 }
 
+function leftOutCells(
+  { what, unit, ours, oursFigure, target, leftOut = "" }: Finding,
+  other: string,
+): string[] {
+  const own = `${ours} ${figureText(oursFigure.median, unit)}`;
+  const aim = target === undefined ? "" : targetText(target);
+  return [what, own, other, "", "", aim, `left out: ${leftOut}`];
+}
+
 function spreadText({ low, high }: Spread, unit: Unit | undefined): string {
   if (unit === undefined) return `${low.toFixed(2)}..${high.toFixed(2)}`;
   return `${numberText(low)}..${numberText(high)}`;
@@ -58,5 +69,6 @@ function figureText(value: number, unit: Unit): string {
 }
 
 function numberText(value: number): string {
+  if (Number.isInteger(value) && Math.abs(value) < 100) return String(value);
   return value >= 100 ? value.toFixed(0) : value.toFixed(1);
 }

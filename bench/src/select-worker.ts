@@ -1,15 +1,16 @@
-// One client of P2, in a process of its own.
+// One client of the point selects (P1 to P3), in a process of its own. Its arguments are the name
+// of the client and the number of its connections.
 
-import { accessFromEnvironment } from "./accounts.ts";
+import { accessFromEnvironment } from "./access.ts";
 import { type Client, type ClientName, openClient } from "./clients.ts";
 import { collectGarbage, type Figures, serve } from "./contest.ts";
 
-const CONNECTIONS = 10;
 const CALLERS = 64;
 /** Before a round counts: to connect everywhere, and to prepare. */
 const WARM_UP_MS = 300;
 
 const access = accessFromEnvironment();
+const [name, connections] = process.argv.slice(2);
 
 /** Many callers, each with one query after the other, for so long. Gives how many were answered. */
 async function callAll(client: Client, durationMs: number): Promise<number> {
@@ -31,7 +32,7 @@ async function callAll(client: Client, durationMs: number): Promise<number> {
  * gathered in the rounds before.
  */
 async function select(durationMs: number): Promise<Figures> {
-  const client = await openClient(process.argv[2] as ClientName, access, CONNECTIONS);
+  const client = await openClient(name as ClientName, access, Number(connections));
   try {
     await callAll(client, WARM_UP_MS);
     collectGarbage();
