@@ -5,21 +5,21 @@ import { settledAtMs, Story, tally, waitsMs } from "./story.ts";
 
 const LIMITS = { maxInUse: Infinity, reserved: 0, maxWaiting: Infinity, priority: 0 };
 
-/** Fifty reports of a minute each come at once; a second later web requests come, for five. */
+/** Fifty reports of 8 s each come at once; a second later web requests come, for 5 s. */
 async function reportsBesideWeb(maxInUse: number) {
   const story = new Story();
   story.limit("reports", { ...LIMITS, maxInUse });
-  const reports = story.crowd(50, 60_000, { bulkhead: "reports" });
+  const reports = story.crowd(50, 8000, { bulkhead: "reports" });
   await story.passUntil(1000);
   const web = story.stream({ count: 250, everyMs: 20, holdMs: 50 });
-  await story.passUntil(120_000);
+  await story.passUntil(30_000);
   await story.finish();
   return { reports, web };
 }
 
-test("reports of a minute each keep no web request waiting, as they may use four of ten", async () => {
+test("reports of eight seconds keep no web request waiting: they may use four of ten", async () => {
   const { reports, web } = await reportsBesideWeb(4);
-  expect(tally(reports)).toEqual({ served: 4, POOL_TIMEOUT: 46 });
+  expect(tally(reports)).toEqual({ served: 2 * 4, POOL_TIMEOUT: 42 });
   expect(tally(web)).toEqual({ served: 250 });
   // The first few wait for dials, the last of them until the first gives back. Then nobody waits.
   const waits = waitsMs(web);
@@ -29,7 +29,7 @@ test("reports of a minute each keep no web request waiting, as they may use four
 
 test("without a limit of their own, the same reports starve every web request", async () => {
   const { reports, web } = await reportsBesideWeb(Infinity);
-  expect(tally(reports)).toEqual({ served: 10, POOL_TIMEOUT: 40 });
+  expect(tally(reports)).toEqual({ served: 2 * 10, POOL_TIMEOUT: 30 });
   expect(tally(web)).toEqual({ POOL_TIMEOUT: 250 });
 });
 
@@ -65,7 +65,7 @@ test("a higher priority is served first, and a full queue refuses who comes next
   await story.finish();
 });
 
-test("after an outage the queues are served as before it: by reserve, then by priority", async () => {
+test("after an outage the queues are served by reserve, then by priority, as before", async () => {
   const story = new Story({ options: { maxOpenConns: 4 } });
   story.limit("checkout", { ...LIMITS, priority: 1 });
   story.limit("alarms", { ...LIMITS, priority: -1, reserved: 1 });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { CLOSE_MS, DIAL_MS } from "./server.ts";
 import { settledAtMs, Story, tally } from "./story.ts";
 
-test("a close waits for those who are in time, takes the rest at the deadline, and ends", async () => {
+test("close waits for those who are in time, takes the rest at a deadline, and ends", async () => {
   const story = new Story();
   const holders = Array.from({ length: 10 }, (_, index) => story.visit(1000 * (index + 1)));
   await story.passUntil(500);
@@ -28,7 +28,7 @@ test("a close waits for those who are in time, takes the rest at the deadline, a
   story.assertOver();
 });
 
-test("a close amid dials and connections that hang gives them up in their time, and ends", async () => {
+test("close gives up dials and connections that hang when time is over, and ends", async () => {
   const options = { closeTimeoutMs: 1000 };
   const story = new Story({ options, leavesRemains: true });
   const holders = story.crowd(6, 1500);

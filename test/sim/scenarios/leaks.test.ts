@@ -10,7 +10,7 @@ function forgetfulCaller(story: Story): Caller {
   return story.acquire();
 }
 
-test("of three leaks under load each is told once, with the stack, and the rest are served", async () => {
+test("each of three leaks under load is told once, with its stack; others are served", async () => {
   const story = new Story({ options: { leakAfterMs: LEAK_AFTER_MS } });
   const visits = story.stream({ count: 150, everyMs: 400, holdMs: 1000 });
   const leaks: Caller[] = [];
@@ -33,7 +33,7 @@ test("of three leaks under load each is told once, with the stack, and the rest 
   await story.finish();
 });
 
-test("when all have leaked, who waits is told for how long, and close takes them by force", async () => {
+test("when all have leaked, who waits is told so, and close takes them by force", async () => {
   const story = new Story({ options: { leakAfterMs: LEAK_AFTER_MS } });
   const leaks = Array.from({ length: 10 }, () => forgetfulCaller(story));
   await story.passUntil(60_000);

@@ -20,7 +20,7 @@ async function hundred(lifetimeJitterRatio: number | undefined) {
   return story;
 }
 
-test("connections that were opened together go one by one, and nobody waits for a new one", async () => {
+test("connections opened together go one by one, and nobody waits for a new one", async () => {
   const story = await hundred(undefined);
   const callers = [];
   while (story.clock.nowMs() < 31 * MINUTE_MS) {

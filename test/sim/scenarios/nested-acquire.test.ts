@@ -2,13 +2,14 @@ import { AsyncResource } from "node:async_hooks";
 import { expect, test } from "vitest";
 import type { NestedAcquire } from "../../../packages/forebay/src/pool/options.ts";
 import type { Caller } from "../caller.ts";
-import { settledAtMs, Story, tally } from "./story.ts";
+import { DIAL_MS } from "./server.ts";
+import { settledAtMs, Story, tally, waitsMs } from "./story.ts";
 
 /**
- * Fifty callers come at once to ten connections. Each works for 10 ms, then asks for a second one,
- * for 10 ms more, and gives both back.
+ * So many callers come at once to ten connections. Each works for 10 ms, then asks for a second
+ * one, for 10 ms more, and gives both back.
  */
-async function nestedCallers(nestedAcquire: NestedAcquire) {
+async function nestedCallers(nestedAcquire: NestedAcquire, count = 50) {
   const story = new Story({ options: { nestedAcquire } });
   const inner: Caller[] = [];
   const askForSecond = (outer: Caller): void => {
@@ -20,7 +21,7 @@ async function nestedCallers(nestedAcquire: NestedAcquire) {
     };
     inner.push(story.acquire({ isInner: true, onSettled }));
   };
-  const outer = Array.from({ length: 50 }, () =>
+  const outer = Array.from({ length: count }, () =>
     story.use({}, (caller) => {
       story.clock.setTimer(
         10,
@@ -33,12 +34,21 @@ async function nestedCallers(nestedAcquire: NestedAcquire) {
   return { story, outer, inner };
 }
 
-test("where nested acquires are refused at the limit, fifty callers are through in no time", async () => {
+test("where nested acquires are refused at the limit, fifty callers are soon done", async () => {
   const { outer, inner } = await nestedCallers("reject");
   expect(tally(outer)).toEqual({ served: 50 });
   // The last few ask when nobody waits any more, and get a second one.
   expect(tally(inner)).toEqual({ POOL_NESTED_ACQUIRE: 46, served: 4 });
   expect(Math.max(...settledAtMs([...outer, ...inner]))).toBe(90);
+});
+
+test("below the limit, who holds one and has to wait for a dial is not refused", async () => {
+  const { story, outer, inner } = await nestedCallers("reject", 5);
+  expect(tally([...outer, ...inner])).toEqual({ served: 10 });
+  // All of them had to wait, and four dials are made at a time.
+  expect(Math.min(...waitsMs(inner))).toBeGreaterThan(0);
+  expect(Math.max(...waitsMs(inner))).toBe(DIAL_MS + 10);
+  expect(story.warnings).toEqual([]);
 });
 
 for (const [setting, warnings] of [

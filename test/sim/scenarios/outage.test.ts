@@ -5,7 +5,7 @@ import { settledAtMs, Story, tally } from "./story.ts";
 
 const MINUTE_MS = 60_000;
 
-test("a minute without a server costs it few dials, and a hundred callers nothing but time", async () => {
+test("a minute without a server costs it few dials, and a hundred callers only time", async () => {
   const story = new Story({ options: { acquireTimeoutMs: 2 * MINUTE_MS } });
   story.server.refuses();
   const callers = story.crowd(50, 100);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { CLOSE_MS, DIAL_MS } from "./server.ts";
 import { longestWaitMs, settledAtMs, Story, tally } from "./story.ts";
 
-test("a reset under load replaces every connection, and costs nobody more than the dials", async () => {
+test("a reset under load replaces every connection, and costs nobody more than dials", async () => {
   const story = new Story();
   const visits = story.workers(40, 50, 2000);
   await story.passUntil(1000);

@@ -28,7 +28,7 @@ class Vaulted extends FakeConnector {
 
 const WRONG = new Error("password authentication failed");
 
-/** A pool at such a server, whose hook asks a vault that is as slow, and as up to date, as it is. */
+/** A pool at such a server, whose hook asks a vault for the password, which takes 5 ms. */
 function vaulted(vault: (connector: Vaulted) => string, setting: StorySetting) {
   const clock = new VirtualClock();
   const connector = new Vaulted(clock);
@@ -46,7 +46,7 @@ function vaulted(vault: (connector: Vaulted) => string, setting: StorySetting) {
   return { story, connector };
 }
 
-test("passwords that are valid for a minute are changed under load, and nobody notices", async () => {
+test("passwords that are valid for a minute change under load, and nobody notices", async () => {
   const { story, connector } = vaulted(({ password }) => password, {
     options: { connMaxLifetimeMs: 45_000 },
   });
@@ -64,7 +64,7 @@ test("passwords that are valid for a minute are changed under load, and nobody n
   await story.finish();
 });
 
-test("while the vault gives an old password, connections in use go on, and no others begin", async () => {
+test("while the vault has an old password, what is in use goes on; none is opened", async () => {
   // For ten seconds after the first minute, it still has the password of before.
   const isStale = ({ clock }: Vaulted) => clock.nowMs() < MINUTE_MS + 10_000;
   const vault = (connector: Vaulted) => (isStale(connector) ? "password 0" : connector.password);

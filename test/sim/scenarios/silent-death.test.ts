@@ -32,7 +32,7 @@ test("fifty callers on ten connections that died in silence never see one of the
   await story.finish();
 });
 
-test("the first dead connection has all others asked at once, and new ones dialed beside", async () => {
+test("the first dead connection has all others asked at once, and dials begin beside", async () => {
   const story = await tenDied({ maxOpenConns: 20 });
   const [first] = story.crowd(1, 100);
   await story.pass(1000);
@@ -49,7 +49,7 @@ test("the first dead connection has all others asked at once, and new ones diale
   await story.finish();
 });
 
-test("with keepalive the dead are found while nobody needs them, and replaced in time", async () => {
+test("with keepalive the dead are found while nobody needs them, and replaced", async () => {
   const story = await tenDied({ keepaliveMs: 20_000, minIdleConns: 10 });
   // One did not answer in the background; the others were asked at once then.
   const [firstAtMs = NaN, ...others] = story.server.timesOf("ping").slice(0, 10);
@@ -63,7 +63,7 @@ test("with keepalive the dead are found while nobody needs them, and replaced in
   await story.finish();
 });
 
-test("when one is lost in use, those that are idle must show that they live before any use", async () => {
+test("when one is lost in use, those that are idle must show first that they live", async () => {
   const story = new Story();
   story.crowd(10, 100);
   await story.pass(1000);

@@ -4,7 +4,7 @@ import { Story, tally, waitsMs } from "./story.ts";
 
 const SLOW_MS = 500;
 
-test("of fifty callers in line for five connections, those who waited too long are told of", async () => {
+test("of fifty in line for five connections, each who waited too long is told of", async () => {
   const story = new Story({ options: { maxOpenConns: 5, slowAcquireMs: SLOW_MS } });
   const callers = story.crowd(50, 100);
   await story.pass(5000);

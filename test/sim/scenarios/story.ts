@@ -105,19 +105,17 @@ export class Story extends Life {
   }
 
   /**
-   * So many come again as soon as they have given back, or were turned away, until `untilMs` on the
-   * clock. The array fills with their visits.
+   * So many come again as soon as they have given back, and 1 ms after they were turned away, until
+   * `untilMs` on the clock. The array fills with their visits.
    */
   workers(count: number, holdMs: number, untilMs: number): Caller[] {
     const callers: Caller[] = [];
-    const again = (): void => {
-      if (this.clock.nowMs() < untilMs) come();
-    };
     const come = (): void => {
+      if (this.clock.nowMs() >= untilMs) return;
       const onSettled = (caller: Caller): void => {
         this.clock.setTimer(caller.held === undefined ? 1 : holdMs, () => {
           this.giveBack(caller);
-          again();
+          come();
         });
       };
       callers.push(this.acquire({ onSettled }));
@@ -182,7 +180,7 @@ export function waitsMs(callers: readonly Caller[]): number[] {
   return served.map(({ beganAtMs, settledAtMs = NaN }) => rounded(settledAtMs - beganAtMs));
 }
 
-/** How long the one of them who was served last of all has waited. */
+/** The longest wait of those who were served. */
 export function longestWaitMs(callers: readonly Caller[]): number {
   return Math.max(...waitsMs(callers));
 }

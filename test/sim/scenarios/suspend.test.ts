@@ -25,7 +25,7 @@ test("while suspended under load nobody is served, and then all are, in order", 
   await story.finish();
 });
 
-test("a restart of the server during a suspension fails no dial, and who waits too long is told", async () => {
+test("a restart of the server during a suspension fails no dial; deadlines count", async () => {
   const story = new Story({ options: { acquireTimeoutMs: 1500 } });
   const visits = story.stream({ count: 150, everyMs: 40, holdMs: 200 });
   await story.passUntil(1010);

@@ -60,7 +60,7 @@ async function pass({ db, database, clock }: SqlBench, forMs: number): Promise<v
   }
 }
 
-test("fifty transactions on one row all succeed once, as those that conflict run again", async () => {
+test("fifty transactions on one row all succeed, as those that conflict run again", async () => {
   const bench = sqlBench({ maxOpenConns: 5 });
   const counter = new Counter(bench);
   const ended: Awaited<ReturnType<typeof outcome>>[] = [];
@@ -79,7 +79,7 @@ test("fifty transactions on one row all succeed once, as those that conflict run
   await bench.done();
 });
 
-test("where conflicts last, each is told of the last one in time, and others go on meanwhile", async () => {
+test("where conflicts last, each caller is told in time, and others go on meanwhile", async () => {
   const bench = sqlBench({ maxOpenConns: 5 });
   const counter = new Counter(bench);
   // Somebody else writes all the time.

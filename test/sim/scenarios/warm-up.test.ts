@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { CLOSE_MS, DIAL_MS, PING_MS } from "./server.ts";
 import { Story, tally, waitsMs } from "./story.ts";
 
-test("after a warm-up to twenty a burst of twenty needs no dial, and the next must wait", async () => {
+test("after a warm-up to twenty a burst of twenty needs no dial; the next must wait", async () => {
   const story = new Story({ options: { maxOpenConns: 20, minIdleConns: 5 } });
   const warmUp = story.warmUp(20);
   await story.passUntil(1000);
@@ -17,7 +17,7 @@ test("after a warm-up to twenty a burst of twenty needs no dial, and the next mu
   await story.finish();
 });
 
-test("minIdleConns stay when the rest has been idle for too long, and are replaced when lost", async () => {
+test("minIdleConns stay when others are idle too long, and are replaced when lost", async () => {
   const options = { maxOpenConns: 20, minIdleConns: 5, connMaxIdleTimeMs: 60_000 };
   const story = new Story({ options });
   story.crowd(20, 50);
@@ -64,7 +64,7 @@ test("a warm-up against a server that starts late goes on until it has started",
   await story.finish();
 });
 
-test("a warm-up that a server outlasts is told so, and nothing more is dialed for it", async () => {
+test("a warm-up whose time is over is told so, and nothing more is dialed for it", async () => {
   const story = new Story();
   story.server.refuses();
   const warmUp = story.warmUp(10);
