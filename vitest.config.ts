@@ -29,7 +29,8 @@ export default defineConfig({
       group("model", ["test/model/**/*.test.ts"], { testTimeout: 60_000 }),
       group("explore", ["test/explore/**/*.test.ts"], { testTimeout: 60_000 }),
       group("conformance", ["test/conformance/**/*.test.ts"]),
-      group("sim", ["test/sim/**/*.test.ts"], { testTimeout: 60_000 }),
+      // Its files are many and short, and keep nothing between them: a process for each costs more.
+      group("sim", ["test/sim/**/*.test.ts"], { testTimeout: 60_000, isolate: false }),
       group("museum", ["test/museum/**/*.test.ts"], { testTimeout: 90_000, maxConcurrency: 2 }),
       group("package", ["test/package/**/*.test.ts"], { testTimeout: 60_000, hookTimeout: 60_000 }),
       group("guides", ["test/guides/**/*.test.ts"], withServer),

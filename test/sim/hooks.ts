@@ -1,46 +1,47 @@
-// Hooks that refuse, throw, hang and take their time, and that see to it that they are called as
-// is promised.
+// Hooks that see to it that they are called as is promised, and those of random lives, which
+// refuse, throw, hang and take their time.
 
 import type { OperationOptions, PooledConn } from "../../packages/forebay/src/driver/driver.ts";
 import type { PoolHooks } from "../../packages/forebay/src/pool/hooks.ts";
 import { FakeConn } from "../../packages/forebay/src/testing/fake-connector.ts";
 import type { VirtualClock } from "../../packages/forebay/src/testing/virtual-clock.ts";
 import type { Dice, Plan } from "./plan.ts";
+import type { Trace } from "./trace.ts";
 
-type HookName = keyof PoolHooks;
+/** The name of a hook. */
+export type HookName = keyof PoolHooks;
+
+/** What a hook does when it is called; there is a connection in all but `beforeConnect`. */
+export type HookAct = (name: HookName, conn: PooledConn | undefined) => unknown;
 
 /** The hooks of one life. */
-export class FaultyHooks {
-  /** Once true, every hook is well. */
-  isWell = false;
+export class WatchedHooks {
   /** How often beforeAcquire was called. */
   acquireCalls = 0;
   /** Calls of beforeConnect under way: dials that the server does not know of yet. */
   beforeConnects = 0;
-  /** Told what hooks do. */
-  note: (what: string) => void = () => undefined;
-  readonly #plan: Plan;
-  readonly #dice: Dice;
+  readonly #names: readonly HookName[];
+  readonly #act: HookAct;
   readonly #clock: VirtualClock;
   readonly #hold: (condition: boolean, what: string) => void;
   readonly #refused = new WeakSet<PooledConn>();
   readonly #busy = new WeakMap<PooledConn, HookName>();
 
   constructor(
-    plan: Plan,
-    dice: Dice,
+    names: readonly HookName[],
+    act: HookAct,
     clock: VirtualClock,
     hold: (condition: boolean, what: string) => void,
   ) {
-    this.#plan = plan;
-    this.#dice = dice;
+    this.#names = names;
+    this.#act = act;
     this.#clock = clock;
     this.#hold = hold;
   }
 
   /** Whether acquires end in a hook. */
   get guardAcquires(): boolean {
-    return this.#plan.hooks.includes("beforeAcquire");
+    return this.#names.includes("beforeAcquire");
   }
 
   /** Whether a hook would not have the connection used again. */
@@ -53,7 +54,7 @@ export class FaultyHooks {
     return this.#busy.has(conn);
   }
 
-  /** Those that the plan has. */
+  /** Those that there are. */
   asOptions(): PoolHooks {
     const all: PoolHooks = {
       beforeConnect: (options) => this.#beforeConnect(options),
@@ -65,7 +66,7 @@ export class FaultyHooks {
       afterRelease: (conn, options) => this.#onConn("afterRelease", conn, options),
       beforeClose: (conn, options) => this.#onConn("beforeClose", conn, options),
     };
-    return Object.fromEntries(this.#plan.hooks.map((name) => [name, all[name]]));
+    return Object.fromEntries(this.#names.map((name) => [name, all[name]]));
   }
 
   async #beforeConnect({ signal }: OperationOptions): Promise<unknown> {
@@ -78,7 +79,7 @@ export class FaultyHooks {
     // A pool that has given up the dial does not wait for its hook.
     signal?.addEventListener("abort", over, { once: true });
     try {
-      return await this.#run("beforeConnect");
+      return await this.#act("beforeConnect", undefined);
     } finally {
       over();
     }
@@ -114,25 +115,43 @@ export class FaultyHooks {
       throw error;
     };
     try {
-      const result = this.#run(name);
+      const result = this.#act(name, conn);
       return result instanceof Promise ? result.then(ended, failed) : ended(result);
     } catch (error) {
       return failed(error);
     }
   }
+}
 
-  #run(name: HookName): unknown {
+/** The hooks of a random life, which fail as its plan says. */
+export class HookFaults {
+  /** Once true, every hook is well. */
+  isWell = false;
+  readonly #plan: Plan;
+  readonly #dice: Dice;
+  readonly #clock: VirtualClock;
+  readonly #trace: Trace;
+
+  constructor(plan: Plan, dice: Dice, clock: VirtualClock, trace: Trace) {
+    this.#plan = plan;
+    this.#dice = dice;
+    this.#clock = clock;
+    this.#trace = trace;
+  }
+
+  /** What a hook does when it is called. */
+  act(name: HookName): unknown {
     const { faults, slowMsMax } = this.#plan;
     const dice = this.#dice;
     if (this.isWell) return undefined;
     const error = new Error(`${name} fails`);
     if (dice.happens(faults.hookHangs)) {
-      this.note(`${name} hangs`);
+      this.#trace.note(`${name} hangs`);
       return new Promise(() => undefined);
     }
     const fails = dice.happens(faults.hookFails);
     const result = dice.happens(faults.hookRefuses) ? false : undefined;
-    if (fails || result === false) this.note(`${name} ${fails ? "fails" : "says no"}`);
+    if (fails || result === false) this.#trace.note(`${name} ${fails ? "fails" : "says no"}`);
     if (!dice.happens(faults.hookSlow)) {
       if (fails) throw error;
       return result;

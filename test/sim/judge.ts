@@ -12,43 +12,10 @@ import type { PoolWarning } from "../../packages/forebay/src/pool/warnings.ts";
 import type { MonotonicMs } from "../../packages/forebay/src/base/clock.ts";
 import type { FakeConn, FakeConnector } from "../../packages/forebay/src/testing/fake-connector.ts";
 import type { VirtualClock } from "../../packages/forebay/src/testing/virtual-clock.ts";
-import type { FaultyHooks } from "./hooks.ts";
+import { ABORTED, type Caller, deadlineAtMs } from "./caller.ts";
+import type { WatchedHooks } from "./hooks.ts";
 import { Overdue, ROUNDING_MS } from "./overdue.ts";
-import type { Plan } from "./plan.ts";
-
-/** One acquire. */
-export interface Caller {
-  readonly id: number;
-  /** The bulkhead that it is for; empty for none. */
-  readonly bulkhead: string;
-  readonly controller: AbortController;
-  /** When it began, and how long it may wait, in the pool's time. */
-  beganAtMs: number;
-  readonly timeoutMs: number;
-  /** Whether it is made by somebody who holds a connection. */
-  readonly isInner: boolean;
-  /** How often the pool had been looked at before. */
-  readonly look: number;
-  /** Whether it found nothing idle and queued. */
-  queued: boolean;
-  aborted: boolean;
-  settled: "granted" | "rejected" | undefined;
-  /** The code with which it was turned away. */
-  code: string;
-  /** What it has, and how to end that. */
-  held: Held | undefined;
-}
-
-/** A connection in somebody's hands. */
-export interface Held {
-  readonly conn: FakeConn;
-  /** In the pool's time; corrected once it is known how long the event loop stood still. */
-  sinceMs: number;
-  readonly end: (how: "release" | "discard") => void;
-}
-
-/** What callers give up with. */
-export const ABORTED: Error = new Error("the caller gave up");
+import type { Setting } from "./plan.ts";
 
 interface Share extends BulkheadLimits {
   inUse: number;
@@ -61,31 +28,28 @@ const WHOLE: BulkheadLimits = {
   priority: 0,
 };
 
-/** When it is to be given up, in the pool's time. */
-export function deadlineAtMs({ beganAtMs, timeoutMs }: Caller): number {
-  return beganAtMs + timeoutMs;
-}
-
 /** Judges one life. */
 export class Judge {
   readonly callers: Caller[] = [];
+  /** Those of them who wait or hold a connection, or did so at the last look. */
+  readonly present: Set<Caller> = new Set();
   readonly shares: Map<string, Share> = new Map([["", { ...WHOLE, inUse: 0 }]]);
   limitNow: number;
   isSuspended = false;
   /** How often the pool has been reset. */
   resets = 0;
-  closing: { byMs: number; isDone: boolean; isOpen: boolean } | undefined;
+  closing: { byMs: number; isDone: boolean } | undefined;
   /** Whether a failed dial may have ended an acquire. */
   tellsDialErrors: boolean;
   isOrdered: boolean;
   violation: unknown;
   /** How often the pool has been looked at. */
   looks = 0;
-  readonly #plan: Plan;
+  readonly #setting: Setting;
   readonly #clock: VirtualClock;
   readonly #connector: FakeConnector;
   readonly #pool: Pool<FakeConn>;
-  readonly #hooks: FaultyHooks;
+  readonly #hooks: WatchedHooks;
   readonly #audit: Audit<FakeConn, PoolLease<FakeConn>>;
   readonly #resetsAtDial = new Map<number, number>();
   readonly #counts = { granted: 0, timedOut: 0, aborted: 0, full: 0, shed: 0 };
@@ -108,14 +72,14 @@ export class Judge {
   #later: (() => void)[] = [];
 
   constructor(
-    plan: Plan,
+    setting: Setting,
     clock: VirtualClock,
     connector: FakeConnector,
     pool: Pool<FakeConn>,
-    hooks: FaultyHooks,
+    hooks: WatchedHooks,
   ) {
     const { limits } = coreOf(pool);
-    this.#plan = plan;
+    this.#setting = setting;
     this.#clock = clock;
     this.#connector = connector;
     this.#pool = pool;
@@ -127,10 +91,10 @@ export class Judge {
     this.#serverCountBefore = connector.serverCount + hooks.beforeConnects;
     connector.onDialed = (id) => this.#resetsAtDial.set(id, this.resets);
     connector.onDialAborted = (afterMs) => {
-      const inTime = afterMs < (plan.options.dialTimeoutMs ?? 0) - ROUNDING_MS;
+      const inTime = afterMs < (setting.options.dialTimeoutMs ?? 0) - ROUNDING_MS;
       const isOpen = this.closing === undefined;
       // Its time has run since its hook began.
-      const isExact = !this.#hasStalled && !plan.hooks.includes("beforeConnect");
+      const isExact = !this.#hasStalled && !setting.hooks.includes("beforeConnect");
       this.#note(!isOpen || !inTime || !isExact, "O11 a dial survives its caller");
     };
   }
@@ -143,6 +107,7 @@ export class Judge {
   /** Somebody acquires. */
   begins(caller: Caller): void {
     this.callers.push(caller);
+    this.present.add(caller);
     const atMs = this.#clock.nowMs();
     this.#later.push(() => {
       caller.beganAtMs = atMs - this.#stalledMs;
@@ -167,10 +132,10 @@ export class Judge {
   }
 
   /** Somebody who holds a connection asks for a second, in `call`. */
-  inner(call: () => void): void {
+  inner<T>(call: () => T): T {
     this.#innerCallsNow += 1;
     try {
-      call();
+      return call();
     } finally {
       this.#innerCallsNow -= 1;
     }
@@ -197,7 +162,7 @@ export class Judge {
       const { connMaxLifetimeMs } = coreOf(this.#pool).limits;
       const ageMs = this.#clock.nowMs() - conn.openedAtMs;
       // Its age counts from the end of its dial, with the hook.
-      const isExact = !this.#hasStalled && !this.#plan.hooks.includes("afterConnect");
+      const isExact = !this.#hasStalled && !this.#setting.hooks.includes("afterConnect");
       const isFresh = ageMs < connMaxLifetimeMs || !isExact;
       this.#hold(isFresh, "O2 no expired connection is handed out");
       this.#hold(!this.isSuspended, "O15 a suspended pool hands out nothing");
@@ -208,10 +173,12 @@ export class Judge {
     const isWithin = share.inUse <= share.maxInUse || this.#hooks.guardAcquires;
     this.#hold(isWithin, "O14 no bulkhead uses more than its maxInUse");
     caller.settled = "granted";
+    caller.settledAtMs = this.#clock.nowMs();
+    caller.connId = conn.id;
     conn.owner = `caller ${caller.id}`;
     this.#counts.granted += 1;
     const atMs = this.#clock.nowMs();
-    const { slowAcquireMs = Infinity } = this.#plan.options;
+    const { slowAcquireMs = Infinity } = this.#setting.options;
     this.#later.push(() => {
       const sinceMs = atMs - this.#stalledMs;
       if (caller.held !== undefined) caller.held.sinceMs = sinceMs;
@@ -222,7 +189,7 @@ export class Judge {
 
   /** Nobody is passed over who waits, may have a connection, and comes first. */
   #judgeTurn(caller: Caller, share: Share): void {
-    for (const other of this.callers) {
+    for (const other of this.present) {
       if (other === caller || other.settled !== undefined || !other.queued) continue;
       // It may have come after this was decided.
       if (other.look === this.looks) continue;
@@ -257,17 +224,19 @@ export class Judge {
     this.#restSince.set(held.conn.id, this.nowMs);
     const share = this.shares.get(bulkhead);
     if (share !== undefined) share.inUse -= 1;
-    const { leakAfterMs = Infinity } = this.#plan.options;
+    const { leakAfterMs = Infinity } = this.#setting.options;
     this.#leaks.note(this.nowMs - held.sinceMs, leakAfterMs);
   }
 
   /** The pool turns somebody away. Throws what nobody may be told. */
   rejected(caller: Caller, error: unknown): void {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    const { mayRetry, options } = this.#plan;
+    const { mayRetry, options } = this.#setting;
     this.#hold(caller.settled === undefined, "O3 an acquire settles once");
     caller.settled = "rejected";
+    caller.settledAtMs = this.#clock.nowMs();
     caller.code = code;
+    caller.error = error;
     const counts = this.#counts;
     if (error === ABORTED) {
       this.#hold(caller.aborted, "O3 only the aborted are rejected with the signal's reason");
@@ -305,7 +274,7 @@ export class Judge {
     const isExact = !this.#hooks.guardAcquires && this.#endedAtMs !== this.nowMs;
     if (error === undefined) this.#hold(open >= count || !isExact, `O16 ${count} are open`);
     else if (code === "POOL_CLOSED") this.#hold(this.closing !== undefined, "O16 it is closed");
-    else if (code === "CONNECT_FAILED") this.#hold(!this.#plan.mayRetry, "O16 it is hopeless");
+    else if (code === "CONNECT_FAILED") this.#hold(!this.#setting.mayRetry, "O16 it is hopeless");
     else this.#hold(error === ABORTED || code === "POOL_TIMEOUT", "O16 a warm-up is told why");
   }
 
@@ -352,7 +321,7 @@ export class Judge {
     const { serverCount } = this.#connector;
     const { open } = coreOf(this.#pool).slots;
     const counted = serverCount + this.#hooks.beforeConnects;
-    if (!this.#plan.leavesRemains) {
+    if (!this.#setting.leavesRemains) {
       const bound = Math.max(this.limitNow, this.#serverCountBefore);
       this.#hold(counted <= bound, `O1 ${counted} at the server, ${this.limitNow} allowed`);
       this.#hold(open === counted, `O1 the pool counts ${open}, the server ${counted}`);
@@ -363,7 +332,7 @@ export class Judge {
   #verifyCallers(): void {
     const core = coreOf(this.#pool);
     let holders = 0;
-    for (const caller of this.callers) {
+    for (const caller of this.present) {
       if (caller.held !== undefined) holders += 1;
       if (caller.settled === undefined) {
         const isLate = this.nowMs > deadlineAtMs(caller) + ROUNDING_MS;
@@ -373,6 +342,7 @@ export class Judge {
       }
       const listeners = getEventListeners(caller.controller.signal, "abort").length;
       this.#hold(listeners === 0, "O9 a settled acquire leaves no listener");
+      if (caller.held === undefined) this.present.delete(caller);
     }
     const isExact = !this.#hooks.guardAcquires && this.closing === undefined;
     const { leased } = core.slots;
@@ -388,7 +358,7 @@ export class Judge {
     this.#told = 0;
     const isAsked = limits.dialErrors === "reject" && !isSuspended && !this.#hooks.guardAcquires;
     if (!isAsked || told >= failed || this.closing !== undefined) return;
-    for (const caller of this.callers) {
+    for (const caller of this.present) {
       if (caller.settled !== undefined || caller.look === this.looks - 1) continue;
       const isMeant = this.#mayHave(this.#shareOf(caller));
       this.#hold(!isMeant, "O18 a failed dial is told to whom it was for");
@@ -417,9 +387,9 @@ export class Judge {
     const { slow, leak } = this.#warned;
     this.#hold(this.#slow.mayBe(slow), "O20 every slow acquire is told, once");
     if (this.closing !== undefined) return;
-    const { leakAfterMs = Infinity } = this.#plan.options;
+    const { leakAfterMs = Infinity } = this.#setting.options;
     const leaks = this.#leaks.copy();
-    for (const { held } of this.callers) {
+    for (const { held } of this.present) {
       if (held !== undefined) leaks.note(this.nowMs - held.sinceMs, leakAfterMs);
     }
     this.#hold(leaks.mayBe(leak), `O20 ${leak} of ${leaks.most} leaks are told`);
@@ -432,7 +402,7 @@ export class Judge {
     const isComing = slots.connecting.size + slots.pinging.size > 0;
     if (isComing || slots.open >= this.limitNow || this.nowMs < backoff.untilMs) return;
     if (this.#clock.nextTimerAtMs <= this.#clock.nowMs()) return;
-    for (const caller of this.callers) {
+    for (const caller of this.present) {
       if (caller.settled !== undefined) continue;
       const isForgotten = this.#mayHave(this.#shareOf(caller));
       this.#hold(!isForgotten, `O22 caller ${caller.id} may have a connection, and none comes`);
@@ -445,7 +415,7 @@ export class Judge {
     const core = coreOf(this.#pool);
     const { idle, pinging } = core.slots;
     const { connMaxIdleTimeMs, keepaliveMs } = core.limits;
-    const { pingTimeoutMs = 0, resetTimeoutMs = 0, hookTimeoutMs = 0 } = this.#plan.options;
+    const { pingTimeoutMs = 0, resetTimeoutMs = 0, hookTimeoutMs = 0 } = this.#setting.options;
     const isSpare = idle.size > core.minIdle;
     for (const slot of idle) {
       const isOld = this.nowMs > slot.expiresAtMs + ROUNDING_MS;
@@ -457,11 +427,11 @@ export class Judge {
       const restMs = this.nowMs - (this.#restSince.get(slot.conn?.id ?? 0) ?? this.nowMs);
       const careMs = resetTimeoutMs + hookTimeoutMs + pingTimeoutMs;
       const isRestedTooLong =
-        isSpare && !this.#plan.stalls && restMs > connMaxIdleTimeMs + careMs + ROUNDING_MS;
+        isSpare && !this.#setting.stalls && restMs > connMaxIdleTimeMs + careMs + ROUNDING_MS;
       this.#hold(!isRestedTooLong, "O13 a ping does not make a connection younger");
       // One at a time, so each may have to wait for all others.
       const quietMaxMs = keepaliveMs + (idle.size + pinging.size) * pingTimeoutMs + ROUNDING_MS;
-      const isQuiet = this.nowMs - slot.aliveAtMs > quietMaxMs && !this.#plan.stalls;
+      const isQuiet = this.nowMs - slot.aliveAtMs > quietMaxMs && !this.#setting.stalls;
       this.#hold(!isQuiet || this.isChanged, "O13 what is quiet is pinged when it is time");
     }
   }
@@ -470,7 +440,7 @@ export class Judge {
   isChanged = false;
 
   get #hasStalled(): boolean {
-    return this.#plan.stalls;
+    return this.#setting.stalls;
   }
 
   #shareOf({ bulkhead }: Caller): Share {

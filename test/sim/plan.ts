@@ -25,26 +25,31 @@ export interface Faults {
   readonly hookHangs: number;
 }
 
-/** One life. */
-export interface Plan {
+/** What is settled before a life begins, and what its judge must know. */
+export interface Setting {
+  /** Those that limit a time of the driver or of a hook must be given where they matter. */
   readonly options: PoolOptions;
-  readonly faults: Faults;
   /** Which hooks there are. */
   readonly hooks: readonly (keyof PoolHooks)[];
-  /** How many bulkheads there may be. */
-  readonly bulkheadsMax: number;
   /** Whether the event loop stands still now and then. */
   readonly stalls: boolean;
+  /** Whether the connector says that a failed dial may be tried again. */
+  readonly mayRetry: boolean;
+  /** Whether connections may be left at the server that the pool has given up closing. */
+  readonly leavesRemains: boolean;
+}
+
+/** One random life. */
+export interface Plan extends Setting {
+  readonly faults: Faults;
+  /** How many bulkheads there may be. */
+  readonly bulkheadsMax: number;
   /** The longest that a call of the driver takes when it takes time. */
   readonly slowMsMax: number;
   readonly steps: number;
   readonly pauseMsMax: number;
-  /** Whether the connector says that a failed dial may be tried again. */
-  readonly mayRetry: boolean;
   /** Whether the pool may be closed in the middle. */
   readonly mayClose: boolean;
-  /** Whether connections may be left at the server that the pool has given up closing. */
-  readonly leavesRemains: boolean;
 }
 
 /** Draws from a life's random numbers. */
