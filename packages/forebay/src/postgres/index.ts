@@ -1,9 +1,20 @@
 // forebay/postgres: connections to PostgreSQL.
 
-export { copyFrom } from "./copy.ts";
+export {
+  copyFrom,
+  type CopyOrigin,
+  type CopyOutput,
+  type CopyOutputFormat,
+  type CopyQuery,
+  type CopyTarget,
+  copyTo,
+} from "./copy.ts";
 export { postgresDriver } from "./driver.ts";
 export { namedArgs } from "./named-args.ts";
+export type { TableColumns } from "./table-columns.ts";
 export type { CopyResult, CopySource } from "./wire/copy-in.ts";
+export type { CopyOut } from "./wire/copy-out.ts";
+export type { CopyFormat, CopyRow, CopyRows } from "./wire/copy-rows.ts";
 export type { Notification, TxStatus } from "./wire/proto/backend.ts";
 export type {
   ChannelBindingMode,

@@ -106,8 +106,16 @@ export class Channel implements SessionHost, CallHost {
     if (this.#unsettled.promise !== undefined) {
       return orAborted(this.#unsettled.promise, signal);
     }
-    const kind = this.session.head?.kind;
-    return kind === "portal" || kind === "sets" ? Promise.reject(streamIsOpen()) : undefined;
+    switch (this.session.head?.kind) {
+      case "portal":
+      case "sets":
+      case "copy-out":
+        return Promise.reject(streamIsOpen());
+      case "copy-in":
+        return Promise.reject(copyIsOpen());
+      default:
+        return undefined;
+    }
   }
 
   /** The error for a request of which nothing was sent. */
@@ -309,6 +317,13 @@ function streamIsOpen(): UsageError {
   return new UsageError(
     "ARGUMENT_INVALID",
     "the connection has rows that are still being read: read them to the end, or close them, first",
+  );
+}
+
+function copyIsOpen(): UsageError {
+  return new UsageError(
+    "ARGUMENT_INVALID",
+    "the connection is taking the data of a COPY: wait for its end first",
   );
 }
 

@@ -18,6 +18,7 @@ import { isBadConn } from "../../driver/errors.ts";
 import { Call, type ErrorMap } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { copyIn, type CopyResult, type CopySource } from "./copy-in.ts";
+import { CopyOut } from "./copy-out.ts";
 import { isPgError } from "./errors.ts";
 import { openPortal } from "./portal.ts";
 import type { Notification, TxStatus } from "./proto/backend.ts";
@@ -141,6 +142,14 @@ export class PgConnection implements DriverConn {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => copyIn(this.#channel, sql, source, options));
     return copyIn(this.#channel, sql, source, options);
+  }
+
+  /**
+   * A `COPY … TO STDOUT`, which is sent at the first read: see `copyTo`, which is the same for a
+   * connection of a pool.
+   */
+  copyOut(sql: string, options?: OperationOptions): CopyOut {
+    return new CopyOut(this.#channel, sql, options);
   }
 
   isValid(): boolean {

@@ -9,6 +9,14 @@ import { copyBytes, decodeText, writeText } from "./raw.ts";
 import { type TypeEntry, typeEntry } from "./table.ts";
 
 export type { Decode, TypePolicy } from "./codec.ts";
+export {
+  type BinaryWrite,
+  binaryWrite,
+  checkString,
+  type SmallIntegers,
+  smallIntegers,
+  valueText,
+} from "./copy-values.ts";
 export { modifiersOf } from "./modifiers.ts";
 export { json, type JsonParam } from "./json.ts";
 
