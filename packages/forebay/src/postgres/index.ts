@@ -10,6 +10,14 @@ export {
   copyTo,
 } from "./copy.ts";
 export { postgresDriver } from "./driver.ts";
+export {
+  insertMany,
+  type InsertManyOptions,
+  type InsertOptions,
+  type InsertResult,
+  insertValues,
+  type OnConflict,
+} from "./insert-many.ts";
 export { namedArgs } from "./named-args.ts";
 export type { TableColumns } from "./table-columns.ts";
 export type { CopyResult, CopySource } from "./wire/copy-in.ts";

@@ -19,9 +19,7 @@ export interface TableColumn {
   readonly name: string;
   /** Of a domain, the type that it restricts. */
   readonly typeOid: number;
-  /** The type as SQL understands it whatever the `search_path`; of a domain the domain. */
-  readonly typeSql: string;
-  /** The same of the type that a domain restricts, and of any other type. */
+  /** The same as SQL understands it, whatever the `search_path`. */
   readonly baseSql: string;
   readonly isArray: boolean;
   /** Whether its binary format is its text, as that of an enumeration. */
@@ -37,25 +35,26 @@ export interface Asks {
   ): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
-// format_type with -1: a length that is not given must not become the length 1 of char and bit.
+// With its schema a type is the same one on every connection, whatever its search_path.
 const COLUMNS = `
   WITH RECURSIVE wanted AS (
-    SELECT attnum, attname, atttypid, atttypid AS base
+    SELECT attnum, attname, atttypid AS base
       FROM pg_catalog.pg_attribute
      WHERE attrelid = $1::pg_catalog.regclass AND attnum > 0
        AND NOT attisdropped AND attgenerated = ''
     UNION ALL
-    SELECT attnum, attname, atttypid, typbasetype
+    SELECT attnum, attname, typbasetype
       FROM wanted JOIN pg_catalog.pg_type ON pg_type.oid = base
      WHERE typtype = 'd'
   )
   SELECT attname AS "name",
-         base::int8 AS "typeOid",
-         pg_catalog.format_type(atttypid, -1) AS "typeSql",
-         pg_catalog.format_type(base, -1) AS "baseSql",
+         base AS "typeOid",
+         pg_catalog.format('%I.%I', nspname, typname) AS "baseSql",
          typcategory = 'A' AS "isArray",
-         typtype = 'e' OR typreceive::text IN ('textrecv', 'citextrecv') AS "isText"
-    FROM wanted JOIN pg_catalog.pg_type ON pg_type.oid = base
+         typtype = 'e' OR typreceive::pg_catalog.text IN ('textrecv', 'citextrecv') AS "isText"
+    FROM wanted
+    JOIN pg_catalog.pg_type ON pg_type.oid = base
+    JOIN pg_catalog.pg_namespace ON pg_namespace.oid = typnamespace
    WHERE typtype <> 'd'
    ORDER BY attnum`;
 
@@ -68,22 +67,45 @@ export async function tableColumns(
   on: Asks,
   table: TableColumns,
   options: OperationOptions | undefined,
-): Promise<TableColumn[]> {
-  const { rows } = await on.query(COLUMNS, [tableName(table)], options);
-  const all = rows as TableColumn[];
-  if (table.columns === undefined) return all;
+): Promise<readonly TableColumn[]> {
+  return pickColumns(await allColumns(on, table, options), table);
+}
+
+/** All columns of a table that can be filled. */
+export async function allColumns(
+  on: Asks,
+  table: TableColumns,
+  options: OperationOptions | undefined,
+): Promise<readonly TableColumn[]> {
+  return (await on.query(COLUMNS, [tableName(table)], options)).rows as TableColumn[];
+}
+
+/** Those of all columns that are meant. */
+export function pickColumns(
+  all: readonly TableColumn[],
+  { table, columns }: TableColumns,
+): readonly TableColumn[] {
+  if (columns === undefined) return all;
+  checkColumns(columns);
   const byName = new Map(all.map((column) => [column.name, column]));
-  const found = table.columns.map((name) => {
+  return columns.map((name) => {
     const column = byName.get(name);
-    byName.delete(name);
     if (column !== undefined) return column;
     throw new UsageError(
       "ARGUMENT_INVALID",
-      `${name} is no column of ${table.table} that can be filled, or is named twice`,
+      `${name} is no column of ${table}, or one that the server fills`,
     );
   });
-  if (found.length > 0) return found;
-  throw new UsageError("ARGUMENT_INVALID", "name at least one column, or leave `columns` out");
+}
+
+/** Throws `ARGUMENT_INVALID` unless these are names, each given once. */
+export function checkColumns(columns: readonly string[]): void {
+  if (columns.length === 0 || new Set(columns).size < columns.length) {
+    throw new UsageError(
+      "ARGUMENT_INVALID",
+      "`columns` must name each column once, and any at all",
+    );
+  }
 }
 
 /** The table's name with its schema, quoted. */

@@ -7,6 +7,7 @@ import { Writer } from "../proto/writer.ts";
 import { type Codec, refusal } from "./codec.ts";
 import { isJsonParam } from "./json.ts";
 import { LOOSE_TYPE, looseCodec, looseText } from "./loose.ts";
+import { PG_TYPES } from "./oids.ts";
 import { writeText } from "./raw.ts";
 import { type TypeEntry, typeEntry } from "./table.ts";
 
@@ -120,6 +121,34 @@ const SMALL_INTEGERS: ReadonlyMap<string, SmallIntegers> = new Map([
 /** For which numbers there is no need to ask `valueText`. Negative zero is never one of them. */
 export function smallIntegers(oid: number): SmallIntegers {
   return SMALL_INTEGERS.get(entryOf(oid).name) ?? NO_INTEGERS;
+}
+
+/** Types whose arrays are written in binary, for values of the type's own kind. */
+const BINARY_ARRAYS: ReadonlySet<string> = new Set([
+  "bool",
+  "bytea",
+  "int2",
+  "int4",
+  "int8",
+  "oid",
+  "float4",
+  "float8",
+  "text",
+  "varchar",
+  "bpchar",
+  "timestamptz",
+]);
+
+/** Whether an array of this type can be written in binary. */
+export function hasBinaryArray(oid: number): boolean {
+  return BINARY_ARRAYS.has(entryOf(oid).name);
+}
+
+const OIDS: ReadonlyMap<string, number> = new Map(PG_TYPES.map(({ name, oid }) => [name, oid]));
+
+/** The number of a built-in type by the server's own name, such as `int4`; 0 for any other. */
+export function oidOf(typeName: string): number {
+  return OIDS.get(typeName) ?? 0;
 }
 
 /** Writes an int32 length and the binary format of a value that is not null. */

@@ -13,6 +13,8 @@ export {
   type BinaryWrite,
   binaryWrite,
   checkString,
+  hasBinaryArray,
+  oidOf,
   type SmallIntegers,
   smallIntegers,
   valueText,
