@@ -108,30 +108,46 @@ class CopyIn extends Call<CopyResult> {
   }
 
   async #feedNow(source: Iterable<Uint8Array | string>): Promise<void> {
-    for (const piece of source) {
-      if (this.#state !== "copying") return;
-      const drained = this.#send(piece);
-      if (drained !== undefined) await drained;
-    }
-  }
-
-  async #feedLater(source: AsyncIterable<Uint8Array | string>): Promise<void> {
-    const reading = openSource(source);
-    this.#stopSource = () => reading.stop();
-    for (;;) {
-      const step = await reading.next();
-      if (this.#state !== "copying" || step.done === true) break;
-      let drained: Promise<void> | undefined;
+    const iterator = source[Symbol.iterator]();
+    this.#stopSource = () => {
+      this.#stopSource = () => {};
+      // A second time this does nothing; what it throws changes nothing any more.
       try {
-        drained = this.#send(step.value);
-      } catch (error) {
-        reading.stop();
-        throw error;
-      }
+        iterator.return?.();
+      } catch {}
+    };
+    for (let step = iterator.next(); step.done !== true; step = iterator.next()) {
+      const drained = this.#sendFrom(step.value);
       if (drained !== undefined) await drained;
       if (this.#state !== "copying") break;
     }
     this.#stopSource = () => {};
+  }
+
+  async #feedLater(source: AsyncIterable<Uint8Array | string>): Promise<void> {
+    const reading = openSource(source);
+    this.#stopSource = () => {
+      this.#stopSource = () => {};
+      reading.stop();
+    };
+    for (;;) {
+      const step = await reading.next();
+      if (this.#state !== "copying" || step.done === true) break;
+      const drained = this.#sendFrom(step.value);
+      if (drained !== undefined) await drained;
+      if (this.#state !== "copying") break;
+    }
+    this.#stopSource = () => {};
+  }
+
+  /** Sends a piece. Lets go of its source when it is none. */
+  #sendFrom(piece: Uint8Array | string): Promise<void> | undefined {
+    try {
+      return this.#send(piece);
+    } catch (error) {
+      this.#stopSource();
+      throw error;
+    }
   }
 
   #send(piece: Uint8Array | string): Promise<void> | undefined {
