@@ -163,7 +163,7 @@ describe("rows of a copy", () => {
   });
 
   test("end with VALUE_OUT_OF_RANGE where JavaScript has no such value", async () => {
-    const conn = await connect({ types: { int8: "number" } });
+    const conn = await connect({ int8: "number" });
     const origin = { query: "SELECT 9007199254740993 FROM generate_series(1, 100000)" };
     for (const format of ["text", "binary"] as const) {
       const error = await errorOf(listed(copyTo(conn, { ...origin, format }).rows()));

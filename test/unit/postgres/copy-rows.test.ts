@@ -188,7 +188,7 @@ describe("the text format", () => {
 });
 
 function field(typeOid: number) {
-  return { name: "c", typeOid, typeModifier: -1, format: 0 as const };
+  return { name: "c", tableOid: 0, typeOid, typeModifier: -1, format: 0 as const };
 }
 
 describe("the binary format", () => {
