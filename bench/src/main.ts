@@ -7,12 +7,21 @@ import { createProgress } from "../../packages/forebay-cli/src/terminal/progress
 import { type Bench, findingOf } from "./bench.ts";
 import { pointSelectBench } from "./p2-point-select.ts";
 import { acquireBench } from "./p4-acquire.ts";
+import { copyInBench } from "./p5-copy-in.ts";
+import { bulkInsertBench } from "./p6-bulk-insert.ts";
 import { growthBench } from "./p8-growth.ts";
 import { redialBench } from "./p9-redial.ts";
 import { type BenchReport, reportOf } from "./report.ts";
 import { tableOf } from "./table.ts";
 
-const BENCHES: readonly Bench[] = [pointSelectBench, acquireBench, growthBench, redialBench];
+const BENCHES: readonly Bench[] = [
+  pointSelectBench,
+  acquireBench,
+  copyInBench,
+  bulkInsertBench,
+  growthBench,
+  redialBench,
+];
 
 const HELP = `Usage: npm run bench -- [ids] [options]
 
