@@ -10,8 +10,8 @@ import type { Access } from "./accounts.ts";
 /** A client to be measured. */
 export interface Copier {
   run(sql: string): Promise<void>;
-  /** Copies this many rows into the table `copied`. */
-  copy(rowCount: number): Promise<void>;
+  /** Copies the rows into the table `copied`. */
+  copy(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -33,14 +33,14 @@ export const COPIERS: readonly CopierName[] = [
 /** About what a socket takes at once. */
 const CHUNK_BYTES = 64 * 1024;
 
-/** The rows of every benchmark of this kind. They are made as they are read. */
-export function* rowsTo(last: number): Generator<[number, string]> {
-  for (let id = 1; id <= last; id++) yield [id, `name of row ${id}`];
+/** The rows of every benchmark of this kind, as a program has them in memory. */
+export function rowsTo(last: number): [number, string][] {
+  return Array.from({ length: last }, (_, i) => [i + 1, `name of row ${i + 1}`]);
 }
 
 /** The same as text in COPY's own format, made beforehand, in chunks of a good size. */
 function textTo(last: number): Buffer[] {
-  const lines = Array.from(rowsTo(last), ([id, name]) => `${id}\t${name}\n`);
+  const lines = rowsTo(last).map(([id, name]) => `${id}\t${name}\n`);
   const text = Buffer.from(lines.join(""));
   const chunks: Buffer[] = [];
   for (let at = 0; at < text.length; at += CHUNK_BYTES) {
@@ -57,9 +57,9 @@ export async function openCopier(
 ): Promise<Copier> {
   switch (name) {
     case "forebay rows":
-      return await forebayRows(access, "text");
+      return await forebayRows(access, "text", rowsTo(rowCount));
     case "forebay rows, binary":
-      return await forebayRows(access, "binary");
+      return await forebayRows(access, "binary", rowsTo(rowCount));
     case "forebay text":
       return await forebayText(access, textTo(rowCount));
     case "pg-copy-streams":
@@ -75,12 +75,16 @@ async function connectForebay({ host, port, user, password, database }: Access) 
   return await connector.connect({ signal, onLost: () => undefined });
 }
 
-async function forebayRows(access: Access, format: "text" | "binary"): Promise<Copier> {
+async function forebayRows(
+  access: Access,
+  format: "text" | "binary",
+  rows: readonly (readonly unknown[])[],
+): Promise<Copier> {
   const conn = await connectForebay(access);
   const target = { table: "copied", columns: ["id", "name"], format };
   return {
     run: async (sql) => void (await conn.query(sql, [])),
-    copy: async (rowCount) => void (await copyFrom(conn, target, rowsTo(rowCount))),
+    copy: async () => void (await copyFrom(conn, target, rows)),
     close: () => conn.close(),
   };
 }

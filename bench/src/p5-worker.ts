@@ -21,7 +21,7 @@ async function copy(rowCount: number): Promise<Figures> {
     collectGarbage();
     const cpu = process.cpuUsage();
     const startedAtMs = performance.now();
-    await copier.copy(rowCount);
+    await copier.copy();
     ms += performance.now() - startedAtMs;
     const { user, system } = process.cpuUsage(cpu);
     cpuMs += (user + system) / 1000;

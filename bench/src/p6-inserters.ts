@@ -9,8 +9,8 @@ import { rowsTo } from "./p5-copiers.ts";
 /** A client to be measured. */
 export interface Inserter {
   run(sql: string): Promise<void>;
-  /** Inserts this many rows into the table `inserted`. */
-  insert(rowCount: number): Promise<void>;
+  /** Inserts the rows into the table `inserted`. */
+  insert(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -35,29 +35,34 @@ const UNNEST = "INSERT INTO inserted (id, name) SELECT * FROM unnest($1::int[], 
 const TARGET = { table: "inserted", columns: ["id", "name"] };
 
 /** Opens a client with one connection. */
-export async function openInserter(name: InserterName, access: Access): Promise<Inserter> {
+export async function openInserter(
+  name: InserterName,
+  access: Access,
+  rowCount: number,
+): Promise<Inserter> {
+  const rows = rowsTo(rowCount);
   switch (name) {
     case "insertMany":
     case "insertValues":
-      return forebay(access, name === "insertMany" ? insertMany : insertValues);
+      return forebay(access, rows, name === "insertMany" ? insertMany : insertValues);
     case "pg unnest by 1000":
-      return await nodePostgres(access, 1000, unnest);
+      return await nodePostgres(access, rows, 1000, unnest);
     case "pg unnest by 10000":
-      return await nodePostgres(access, 10_000, unnest);
+      return await nodePostgres(access, rows, 10_000, unnest);
     case "pg VALUES by 1000":
-      return await nodePostgres(access, 1000, values);
+      return await nodePostgres(access, rows, 1000, values);
     default:
       return name satisfies never;
   }
 }
 
-function forebay(access: Access, insert: typeof insertValues): Inserter {
+function forebay(access: Access, rows: Rows, insert: typeof insertValues): Inserter {
   const { host, port, user, password, database } = access;
   const connector = forebayPostgres({ host, port, user, password, database, sslMode: "disable" });
   const db = openDB(connector, { maxOpenConns: 1 });
   return {
     run: async (sql) => void (await db.exec(sql)),
-    insert: async (rowCount) => void (await insert(db, TARGET, rowsTo(rowCount))),
+    insert: async () => void (await insert(db, TARGET, rows)),
     close: () => db.close(),
   };
 }
@@ -66,6 +71,7 @@ type Rows = readonly (readonly [number, string])[];
 
 async function nodePostgres(
   access: Access,
+  rows: Rows,
   rowsAtOnce: number,
   insert: (client: pg.Client, rows: Rows) => Promise<unknown>,
 ): Promise<Inserter> {
@@ -74,16 +80,11 @@ async function nodePostgres(
   await client.connect();
   return {
     run: async (sql) => void (await client.query(sql)),
-    insert: async (rowCount) => {
+    insert: async () => {
       await client.query("BEGIN");
-      let rows: [number, string][] = [];
-      for (const row of rowsTo(rowCount)) {
-        rows.push(row);
-        if (rows.length < rowsAtOnce) continue;
-        await insert(client, rows);
-        rows = [];
+      for (let at = 0; at < rows.length; at += rowsAtOnce) {
+        await insert(client, rows.slice(at, at + rowsAtOnce));
       }
-      if (rows.length > 0) await insert(client, rows);
       await client.query("COMMIT");
     },
     close: () => client.end(),

@@ -11,7 +11,7 @@ let opened: Promise<Inserter> | undefined;
 
 /** One round, into a table that is empty each time. */
 async function insert(rowCount: number): Promise<Figures> {
-  opened ??= openInserter(process.argv[2] as InserterName, accessFromEnvironment());
+  opened ??= openInserter(process.argv[2] as InserterName, accessFromEnvironment(), rowCount);
   const inserter = await opened;
   let ms = 0;
   let cpuMs = 0;
@@ -21,7 +21,7 @@ async function insert(rowCount: number): Promise<Figures> {
     collectGarbage();
     const cpu = process.cpuUsage();
     const startedAtMs = performance.now();
-    await inserter.insert(rowCount);
+    await inserter.insert();
     ms += performance.now() - startedAtMs;
     const { user, system } = process.cpuUsage(cpu);
     cpuMs += (user + system) / 1000;
