@@ -122,18 +122,20 @@ describe("a copy out", () => {
     [{ table: "" }, "ARGUMENT_INVALID"],
   ])("is refused for %j", async (origin, code) => {
     const conn = await connect();
-    expect(
-      await errorOf((async () => gathered(copyTo(conn, origin as { table: string })))()),
-    ).toMatchObject({ code });
+    expect(await errorOf((async () => gathered(copyTo(conn, origin as never)))())).toMatchObject({
+      code,
+    });
   });
 });
 
 describe("rows of a copy", () => {
-  const QUERY = `SELECT i::int2 AS a, i * 1000000000000::int8 AS b, i / 4.0::float8 AS c, i % 2 = 0 AS d,
+  const QUERY = `SELECT i::int2 AS a, i * 1000000000000::int8 AS b, i / 4.0::float8 AS c,
+      i % 2 = 0 AS d,
       'x' || chr(8) || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || '\\N\\' AS e,
       to_timestamp(i) AS f, decode('5c0a00ff', 'hex') AS g, ARRAY[i, NULL] AS h,
       jsonb_build_object('k', E'a\\\\\\n') AS j, NULL::text AS k, '' AS l, (i / 8.0)::numeric AS m,
-      ARRAY[E'a\\\\"\\n', 'NULL', NULL] AS n, gen_random_uuid() IS NULL AS o, date '2024-02-29' AS p,
+      ARRAY[E'a\\\\"\\n', 'NULL', NULL] AS n, uuid 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11' AS o,
+      date '2024-02-29' AS p,
       timestamp '2024-02-29 01:02:03.5' AS q, interval '1 day' AS r, '\\N' AS s, E'\\\\' AS t
     FROM generate_series(-3, 3) AS i`;
 
@@ -264,7 +266,7 @@ describe("a copy that ends early", () => {
     await expectFree(conn);
   });
 
-  test("by the signal rejects with its reason: before, in the middle, and while nothing comes", async () => {
+  test("by the signal rejects with its reason, also while nothing comes", async () => {
     const conn = await connect();
     const observer = await connect();
     const reason = new Error("enough");

@@ -211,9 +211,9 @@ function watched(on: Querier, onInsert: () => void): Querier {
 }
 
 describe("values of every kind", () => {
-  const COLUMNS = `a int2, b int8, c float8, d bool, e timestamptz, f bytea, g uuid, h jsonb, i json,
-    j int4[], k text[], l numeric, m date, n bulk.mood, o char(3), p bulk.small, q bulk.moods,
-    r "char", s bit(4), t inet, u point, v varchar(5), w bulk.list`;
+  const COLUMNS = `a int2, b int8, c float8, d bool, e timestamptz, f bytea, g uuid, h jsonb,
+    i json, j int4[], k text[], l numeric, m date, n bulk.mood, o char(3), p bulk.small,
+    q bulk.moods, r "char", s bit(4), t inet, u point, v varchar(5), w bulk.list`;
   const UUID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11";
   const ROW = [
     1,

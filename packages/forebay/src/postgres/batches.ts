@@ -41,8 +41,8 @@ export class Batches {
     this.#limits = limits;
     if (Symbol.asyncIterator in source) {
       const reading = openSource(source);
-      this.#next = reading.next;
-      this.#stop = reading.stop;
+      this.#next = () => reading.next();
+      this.#stop = () => reading.stop();
     } else {
       const iterator = source[Symbol.iterator]();
       this.#next = () => iterator.next();

@@ -80,10 +80,11 @@ export interface CopyOutput extends AsyncIterable<Buffer> {
  * Copies rows into a table with `COPY … FROM STDIN`, on one connection: the fastest way to store
  * many of them. In two forms:
  *
- * - with a `target`, rows: arrays with a value for each column, or objects with a property for each.
- *   A value is what a parameter of the column's type may be. One that cannot be sent undoes the copy
- *   with `ARGUMENT_INVALID`, which names the row, counted from 1, and the column.
- * - with the SQL of the statement, data in the format that it names, as text or bytes, cut anywhere.
+ * - with a `target`, rows: arrays with a value for each column, or objects with a property for
+ *   each. A value is what a parameter of the column's type may be. One that cannot be sent undoes
+ *   the copy with `ARGUMENT_INVALID`, which names the row, counted from 1, and the column.
+ * - with the SQL of the statement, data in the format that it names, as text or bytes, cut
+ *   anywhere.
  *
  * The source may be any iterable, also an asynchronous one, among them node's streams (of objects
  * for rows) and web streams. It is read no faster than the server takes the data: memory is bounded

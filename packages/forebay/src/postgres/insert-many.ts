@@ -39,9 +39,10 @@ export interface InsertOptions extends OperationOptions {
 }
 
 /**
- * `"nothing"` passes over rows that meet any of the table's constraints. Else `columns` are those of
- * one unique constraint; of a row that meets it, the columns in `update` are overwritten, or the row
- * is passed over where there are none. Two rows of one statement must not overwrite the same row.
+ * `"nothing"` passes over rows that meet any of the table's constraints. Else `columns` are those
+ * of one unique constraint; of a row that meets it, the columns in `update` are overwritten, or the
+ * row is passed over where there are none. Two rows of one statement must not overwrite the same
+ * row.
  */
 export type OnConflict =
   | "nothing"
@@ -51,8 +52,8 @@ export type OnConflict =
 export interface InsertManyOptions extends InsertOptions {
   /**
    * The types of the columns, as SQL has them, such as `int4` or `text`, in the order of `columns`.
-   * Spares the look into the catalogue, which otherwise happens once for each table and `DB`, `Conn`
-   * or `Tx`.
+   * Spares the look into the catalogue, which otherwise happens once for each table and `DB`,
+   * `Conn` or `Tx`.
    */
   readonly types?: readonly string[] | undefined;
 }
@@ -76,16 +77,16 @@ const VALUES_ROWS = 1000;
 
 /**
  * Inserts rows with `INSERT … SELECT … FROM unnest($1::int4[], …)`: one array for each column, so
- * that a statement takes any number of rows, and its text is always the same. Rows are arrays with a
- * value for each column, or objects with a property for each; their source may be asynchronous.
+ * that a statement takes any number of rows, and its text is always the same. Rows are arrays with
+ * a value for each column, or objects with a property for each; their source may be asynchronous.
  *
  * All or nothing: more rows than fit into one statement are inserted in a transaction (within a
- * `Tx`, a savepoint), which takes a connection for as long as the source lasts. It is not for sources
- * that wait for the same pool.
+ * `Tx`, a savepoint), which takes a connection for as long as the source lasts. It is not for
+ * sources that wait for the same pool.
  *
  * Columns of any type can be filled, arrays too. A value is what a parameter of the column's type
- * may be; one that cannot be sent rejects with `ARGUMENT_INVALID`, which names the row, counted from
- * 1, and the column. Rejects with what the source throws, with `signal.reason`, and with the
+ * may be; one that cannot be sent rejects with `ARGUMENT_INVALID`, which names the row, counted
+ * from 1, and the column. Rejects with what the source throws, with `signal.reason`, and with the
  * server's errors.
  *
  * @example

@@ -66,7 +66,7 @@ test("data that was given stays as it is when more comes", async () => {
   expect(value.toString()).toBe("a\n");
 });
 
-test("a reader that leaves waits a moment for the rest, and then has the server stopped", async () => {
+test("a reader that leaves waits a moment, and then has the server stopped", async () => {
   const { peer, conn, clock, server } = await begin();
   const pieces = copyTo(conn, OUT)[Symbol.asyncIterator]();
   const first = pieces.next();

@@ -106,16 +106,10 @@ export class Channel implements SessionHost, CallHost {
     if (this.#unsettled.promise !== undefined) {
       return orAborted(this.#unsettled.promise, signal);
     }
-    switch (this.session.head?.kind) {
-      case "portal":
-      case "sets":
-      case "copy-out":
-        return Promise.reject(streamIsOpen());
-      case "copy-in":
-        return Promise.reject(copyIsOpen());
-      default:
-        return undefined;
-    }
+    const kind = this.session.head?.kind;
+    if (kind === "copy-in") return Promise.reject(copyIsOpen());
+    const isStream = kind === "portal" || kind === "sets" || kind === "copy-out";
+    return isStream ? Promise.reject(streamIsOpen()) : undefined;
   }
 
   /** The error for a request of which nothing was sent. */

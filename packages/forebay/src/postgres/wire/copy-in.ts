@@ -111,10 +111,11 @@ class CopyIn extends Call<CopyResult> {
     const iterator = source[Symbol.iterator]();
     this.#stopSource = () => {
       this.#stopSource = () => {};
-      // A second time this does nothing; what it throws changes nothing any more.
       try {
         iterator.return?.();
-      } catch {}
+      } catch {
+        // What it throws changes nothing any more.
+      }
     };
     for (let step = iterator.next(); step.done !== true; step = iterator.next()) {
       const drained = this.#sendFrom(step.value);

@@ -52,7 +52,7 @@ export class CopyOut implements AsyncIterable<Buffer> {
   }
 
   /** The data in pieces, cut between rows. Each is the caller's. */
-  [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+  [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
     this.#take();
     return this.#pieces();
   }
@@ -60,23 +60,8 @@ export class CopyOut implements AsyncIterable<Buffer> {
   /** The data as a stream of bytes, for `pipeline`. To destroy it stops the copy. */
   stream(): Readable {
     this.#take();
-    let reading: Reading<Buffer> | undefined;
-    const read = async (stream: Readable) => {
-      reading ??= await this.#open(new BytesSink());
-      if (stream.destroyed) await reading.close();
-      const piece = await reading.next();
-      if (piece === undefined) this.#rowsAffected = reading.request.rowsAffected;
-      stream.push(piece ?? null);
-    };
-    return new Readable({
-      read() {
-        read(this).catch((error: unknown) => this.destroy(error as Error));
-      },
-      destroy(error, done) {
-        if (reading === undefined) done(error);
-        else void reading.close().then(() => done(error));
-      },
-    });
+    const pieces = { [Symbol.asyncIterator]: () => this.#pieces() };
+    return Readable.from(pieces, { objectMode: false });
   }
 
   /** The rows, read as `plan` says. */
@@ -96,16 +81,28 @@ export class CopyOut implements AsyncIterable<Buffer> {
     }
   }
 
-  async *#pieces(): AsyncGenerator<Buffer, void, undefined> {
-    const reading = await this.#open(new BytesSink());
-    try {
-      for (let piece = await reading.next(); piece !== undefined; piece = await reading.next()) {
-        yield piece;
-      }
-      this.#rowsAffected = reading.request.rowsAffected;
-    } finally {
-      await reading.close();
-    }
+  /** No generator, which could not be ended while it waits for the server. */
+  #pieces(): AsyncIterator<Buffer, undefined> {
+    let opening: Promise<Reading<Buffer>> | undefined;
+    let isLeft = false;
+    return {
+      next: async () => {
+        if (isLeft) return { done: true, value: undefined };
+        opening ??= this.#open(new BytesSink());
+        const reading = await opening;
+        const value = await reading.next();
+        if (value !== undefined) return { done: false, value };
+        if (!isLeft) this.#rowsAffected = reading.request.rowsAffected;
+        return { done: true, value: undefined };
+      },
+      return: async () => {
+        isLeft = true;
+        // An error of the opening was told to whoever asked for it.
+        const reading = await opening?.catch(() => undefined);
+        await reading?.close();
+        return { done: true, value: undefined };
+      },
+    };
   }
 
   #take(): void {

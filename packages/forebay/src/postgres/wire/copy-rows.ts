@@ -105,7 +105,7 @@ function piecesLater(encoder: RowEncoder, rows: AsyncIterable<CopyRow>): AsyncIt
       next: async () => {
         if (!isOver) await fill();
         const piece = encoder.take();
-        return piece.length > 0 ? { value: piece } : { done: true, value: undefined };
+        return piece.length > 0 ? { done: false, value: piece } : { done: true, value: undefined };
       },
       return: () => {
         reading.stop();
@@ -301,7 +301,9 @@ function wrongLength(found: number, wanted: number): UsageError {
   return new UsageError("ARGUMENT_INVALID", `values: ${found}, columns: ${wanted}`);
 }
 
-/** The error for a row that cannot be sent. What is no refusal comes from a getter of the caller. */
+/**
+ * The error for a row that cannot be sent. What is no refusal comes from a getter of the caller.
+ */
 export function rowError(row: number, column: string | undefined, cause: unknown): unknown {
   if (!isForebayError(cause)) return cause;
   const where = column === undefined ? `row ${row}` : `row ${row}, column ${column}`;
