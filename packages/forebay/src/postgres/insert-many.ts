@@ -3,7 +3,8 @@
 
 import { isForebayError, UsageError } from "../base/errors.ts";
 import type { OperationOptions } from "../driver/driver.ts";
-import type { Result, Row, Querier } from "../sql/types.ts";
+import type { Stmt } from "../sql/stmt.ts";
+import type { Querier, Result, Row } from "../sql/types.ts";
 import { type Batch, Batches, type BatchLimits } from "./batches.ts";
 import {
   allColumns,
@@ -112,11 +113,12 @@ export async function insertMany<T = Row>(
   const names = columns.map((column) => column.name);
   const sql = `${insertInto(target, names)} ${unnestOf(columns)}${endOf(options)}`;
   const batches = new Batches(rows, names, limits);
+  const statement = new ArrayStatement(sql, options);
   try {
     return await inOneGo<T>(on, batches, options, async (querier, batch) => {
       const args = columns.map((column, index) => arrayOf(column, index, batch));
       try {
-        return await runArrays<T>(querier, sql, args, batch.rows.length, options);
+        return await statement.run<T>(querier, args, batch.rows.length);
       } catch (error) {
         throw blame(error, columns, batch);
       }
@@ -125,6 +127,8 @@ export async function insertMany<T = Row>(
     // The table may have been changed since it was looked at.
     KNOWN.delete(on);
     throw error;
+  } finally {
+    await statement.close();
   }
 }
 
@@ -174,13 +178,18 @@ async function inOneGo<T>(
     return await transactionOn(on, options, async (tx) => {
       const rows: T[] = [];
       let rowsAffected = 0;
-      for (let batch = first; ; batch = await batches.next()) {
+      for (let batch: Batch | undefined = first; batch !== undefined; ) {
         options.signal?.throwIfAborted();
-        const done = await insert(tx, batch);
+        // The next batch is gathered while the server works on this one.
+        const [done, next]: [Result<T>, Batch | undefined] = await Promise.all([
+          insert(tx, batch),
+          batch.isLast ? undefined : batches.next(),
+        ]);
         rowsAffected += done.rowsAffected;
         for (const row of done.rows) rows.push(row);
-        if (batch.isLast) return { rowsAffected, rows };
+        batch = next;
       }
+      return { rowsAffected, rows };
     });
   } finally {
     batches.stop();
@@ -198,19 +207,28 @@ function transactionOn<T>(
   return withOptions(fn, signal === undefined ? {} : { signal });
 }
 
-async function runArrays<T>(
-  on: Querier,
-  sql: string,
-  args: readonly unknown[],
-  rowCount: number,
-  options: OperationOptions,
-): Promise<Result<T>> {
-  if (rowCount <= PREPARE_ROWS) return await on.query<T>(sql, args, options);
-  const stmt = await on.prepare(sql, options);
-  try {
-    return await stmt.query<T>(args, options);
-  } finally {
-    await stmt.close();
+/** A statement with arrays, prepared where that pays, once. */
+class ArrayStatement {
+  readonly #sql: string;
+  readonly #options: OperationOptions;
+  #stmt: Stmt | undefined;
+
+  constructor(sql: string, options: OperationOptions) {
+    this.#sql = sql;
+    this.#options = options;
+  }
+
+  async run<T>(on: Querier, args: readonly unknown[], rowCount: number): Promise<Result<T>> {
+    const options = this.#options;
+    if (this.#stmt === undefined && rowCount <= PREPARE_ROWS) {
+      return await on.query<T>(this.#sql, args, options);
+    }
+    this.#stmt ??= await on.prepare(this.#sql, options);
+    return await this.#stmt.query<T>(args, options);
+  }
+
+  async close(): Promise<void> {
+    await this.#stmt?.close();
   }
 }
 
