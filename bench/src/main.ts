@@ -11,6 +11,8 @@ import { pointSelectBench } from "./p2-point-select.ts";
 import { portableBench } from "./p3-portable.ts";
 import { acquireBench } from "./p4-acquire.ts";
 import { rowsBench } from "./p7-rows.ts";
+import { copyInBench } from "./p5-copy-in.ts";
+import { bulkInsertBench } from "./p6-bulk-insert.ts";
 import { growthBench } from "./p8-growth.ts";
 import { redialBench } from "./p9-redial.ts";
 import { type BenchReport, reportOf, type RunReport } from "./report.ts";
@@ -21,6 +23,8 @@ const BENCHES: readonly Bench[] = [
   pointSelectBench,
   portableBench,
   acquireBench,
+  copyInBench,
+  bulkInsertBench,
   rowsBench,
   growthBench,
   redialBench,

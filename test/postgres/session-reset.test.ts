@@ -136,7 +136,7 @@ test("nothing is sent for a session unchanged, or whose changes were rolled back
   await db.transaction((inner) => inner.exec("SELECT set_config('app.tenant', $1, true)", ["a"]));
   expect(await lastOf()).toBe("COMMIT");
   await db.transaction((inner) => inner.exec("SET work_mem = '77kB'"));
-  expect(await lastOf()).toBe("RESET ALL");
+  await expect.poll(lastOf).toBe("RESET ALL");
 });
 
 test("what afterConnect set stays, whatever its users do", async () => {

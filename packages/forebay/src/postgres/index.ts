@@ -7,7 +7,6 @@ export {
   type HeldLock,
   withAdvisoryLock,
 } from "./advisory-lock.ts";
-export { copyFrom } from "./copy.ts";
 export {
   type ColumnsResult,
   openPostgres,
@@ -22,7 +21,27 @@ export { notify } from "./notify.ts";
 export { detectPooler, type PoolerKind } from "./pooler.ts";
 export { namedArgs } from "./named-args.ts";
 export type { PipeliningOptions } from "./pipelines.ts";
+export {
+  copyFrom,
+  type CopyOrigin,
+  type CopyOutput,
+  type CopyOutputFormat,
+  type CopyQuery,
+  type CopyTarget,
+  copyTo,
+} from "./copy.ts";
+export {
+  insertMany,
+  type InsertManyOptions,
+  type InsertOptions,
+  type InsertResult,
+  insertValues,
+  type OnConflict,
+} from "./insert-many.ts";
+export type { TableColumns } from "./table-columns.ts";
 export type { CopyResult, CopySource } from "./wire/copy-in.ts";
+export type { CopyOut } from "./wire/copy-out.ts";
+export type { CopyFormat, CopyRow, CopyRows } from "./wire/copy-rows.ts";
 export type { Notification, TxStatus } from "./wire/proto/backend.ts";
 export type {
   ChannelBindingMode,

@@ -122,7 +122,9 @@ export class Channel implements SessionHost, CallHost {
       return orAborted(this.#unsettled.promise, signal);
     }
     const kind = this.session.head?.kind;
-    return kind === "portal" || kind === "sets" ? Promise.reject(streamIsOpen()) : undefined;
+    if (kind === "copy-in") return Promise.reject(copyIsOpen());
+    const isStream = kind === "portal" || kind === "sets" || kind === "copy-out";
+    return isStream ? Promise.reject(streamIsOpen()) : undefined;
   }
 
   /** The error for a request of which nothing was sent. */
@@ -343,6 +345,13 @@ function streamIsOpen(): UsageError {
   return new UsageError(
     "ARGUMENT_INVALID",
     "the connection has rows that are still being read: read them to the end, or close them, first",
+  );
+}
+
+function copyIsOpen(): UsageError {
+  return new UsageError(
+    "ARGUMENT_INVALID",
+    "the connection is taking the data of a COPY: wait for its end first",
   );
 }
 

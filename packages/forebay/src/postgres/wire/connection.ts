@@ -19,6 +19,7 @@ import { ResultCall, WHOLE_RESULT } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { cleanSession } from "./clean-session.ts";
 import { copyIn, type CopyResult, type CopySource } from "./copy-in.ts";
+import { CopyOut } from "./copy-out.ts";
 import { isPgError } from "./errors.ts";
 import type { Notification, TxStatus } from "./proto/backend.ts";
 import { writeQuery } from "./proto/frontend.ts";
@@ -163,6 +164,14 @@ export class PgConnection implements DriverConn {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => copyIn(this.#channel, sql, source, options));
     return copyIn(this.#channel, sql, source, options);
+  }
+
+  /**
+   * A `COPY … TO STDOUT`, which is sent at the first read: see `copyTo`, which is the same for a
+   * connection of a pool.
+   */
+  copyOut(sql: string, options?: OperationOptions): CopyOut {
+    return new CopyOut(this.#channel, sql, options);
   }
 
   /**

@@ -5,9 +5,11 @@ import { UsageError } from "../../base/errors.ts";
 import type { OperationOptions } from "../../driver/driver.ts";
 import { Call } from "./call.ts";
 import type { Channel } from "./channel.ts";
+import { openSource } from "./copy-source.ts";
 import { COPY_DONE, writeCopyData, writeCopyFail, writeQuery } from "./proto/frontend.ts";
-import { notCopyIn } from "./session.ts";
 import type { RequestStep } from "./request.ts";
+import { notCopyIn } from "./session.ts";
+import { hasSeveralStatements } from "./sql-text.ts";
 
 /** Data to copy, in the format that the statement names; it may be cut anywhere. */
 export type CopySource = Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
@@ -18,7 +20,10 @@ export interface CopyResult {
 }
 
 /** This much is gathered before it is given to the socket. */
-const PIECE_BYTES = 64 * 1024;
+export const PIECE_BYTES: number = 64 * 1024;
+
+/** After so much, whatever else the process has to do has its turn. */
+const TURN_BYTES = 1024 * 1024;
 
 /** See `PgConnection.copyIn`. The gate has been passed. */
 export function copyIn(
@@ -27,6 +32,7 @@ export function copyIn(
   source: CopySource,
   options: OperationOptions | undefined,
 ): Promise<CopyResult> {
+  if (hasSeveralStatements(sql)) return Promise.reject(notCopyIn());
   const start = channel.begin();
   try {
     writeQuery(channel.writer, sql);
@@ -51,6 +57,10 @@ class CopyIn extends Call<CopyResult> {
   #state: State = "starting";
   /** Called when the state is no longer `starting`. */
   #started: () => void = () => {};
+  /** Called when no more data is wanted. */
+  #stopSource: () => void = () => {};
+  /** Sent since others had their turn. */
+  #turnBytes = 0;
 
   constructor(channel: Channel, signal: AbortSignal | undefined) {
     super(channel, "copy-in", "object", undefined, signal);
@@ -67,18 +77,9 @@ class CopyIn extends Call<CopyResult> {
       this.#started = resolve;
     });
     try {
-      if (Symbol.asyncIterator in source) {
-        for await (const piece of source) {
-          if (this.#state !== "copying") return;
-          await this.#send(piece);
-        }
-      } else {
-        for (const piece of source) {
-          if (this.#state !== "copying") return;
-          const drained = this.#send(piece);
-          if (drained !== undefined) await drained;
-        }
-      }
+      if (this.#state !== "copying") return;
+      if (Symbol.asyncIterator in source) await this.#feedLater(source);
+      else await this.#feedNow(source);
     } catch (error) {
       this.fail(error);
       this.#end("the source of the data has failed");
@@ -99,20 +100,79 @@ class CopyIn extends Call<CopyResult> {
     if (this.#state === "starting" && !this.failed) this.fail(notCopyIn());
     this.#state = "over";
     this.#started();
+    this.#stopSource();
     super.onSettled();
   }
 
   override handleEvent(): void {
     this.#end("the client has aborted the copy");
+    this.#stopSource();
     super.handleEvent();
+  }
+
+  async #feedNow(source: Iterable<Uint8Array | string>): Promise<void> {
+    const iterator = source[Symbol.iterator]();
+    this.#stopSource = () => {
+      this.#stopSource = () => {};
+      try {
+        iterator.return?.();
+      } catch {
+        // What it throws changes nothing any more.
+      }
+    };
+    for (let step = iterator.next(); step.done !== true; step = iterator.next()) {
+      const drained = this.#sendFrom(step.value);
+      if (drained !== undefined) await drained;
+      if (this.#state !== "copying") break;
+    }
+    this.#stopSource = () => {};
+  }
+
+  async #feedLater(source: AsyncIterable<Uint8Array | string>): Promise<void> {
+    const reading = openSource(source);
+    this.#stopSource = () => {
+      this.#stopSource = () => {};
+      reading.stop();
+    };
+    for (;;) {
+      const step = await reading.next();
+      if (this.#state !== "copying" || step.done === true) break;
+      const drained = this.#sendFrom(step.value);
+      if (drained !== undefined) await drained;
+      if (this.#state !== "copying") break;
+    }
+    this.#stopSource = () => {};
+  }
+
+  /** Sends a piece. Lets go of its source when it is none. */
+  #sendFrom(piece: Uint8Array | string): Promise<void> | undefined {
+    try {
+      return this.#send(piece);
+    } catch (error) {
+      this.#stopSource();
+      throw error;
+    }
   }
 
   #send(piece: Uint8Array | string): Promise<void> | undefined {
     if (typeof piece !== "string" && !(piece instanceof Uint8Array)) {
       throw new UsageError("ARGUMENT_INVALID", "data to copy must be text or a Uint8Array");
     }
-    writeCopyData(this.#channel.writer, piece);
-    return this.#channel.writer.length < PIECE_BYTES ? undefined : this.#channel.push();
+    const { writer } = this.#channel;
+    writeCopyData(writer, piece);
+    if (writer.length < PIECE_BYTES) return undefined;
+    this.#turnBytes += writer.length;
+    const drained = this.#channel.push();
+    return this.#turnBytes < TURN_BYTES ? drained : this.#giveTurn(drained);
+  }
+
+  /** Where the socket takes all at once, waiting for it never gets as far as other input. */
+  async #giveTurn(drained: Promise<void> | undefined): Promise<void> {
+    this.#turnBytes = 0;
+    await drained;
+    await new Promise<void>((resolve) => {
+      this.#channel.config.clock.afterIo(resolve);
+    });
   }
 
   /** Tells the server that there is no more, or that all is to be undone because of `failure`. */

@@ -16,6 +16,7 @@ import type { RowShape } from "./row-shape.ts";
  * - `batch`: several statements, as `unnamed` or `named`, and one Sync.
  * - `portal`: rows in portions; the Sync follows when they end.
  * - `copy-in`: one Query with a COPY FROM STDIN; the data follows when the server asks for it.
+ * - `copy-out`: one Query with a COPY TO STDOUT; the server sends the data.
  */
 export type RequestKind =
   | "simple"
@@ -25,12 +26,14 @@ export type RequestKind =
   | "prepare"
   | "batch"
   | "portal"
-  | "copy-in";
+  | "copy-in"
+  | "copy-out";
 
 /**
  * How far a request of several steps has come. A portal: the columns are known, a portion is
  * complete, or the statement has ended or failed. Sets: the columns of the next result are known,
- * or a statement has ended. A batch: a statement has ended. A copy-in: the server waits for data.
+ * or a statement has ended. A batch: a statement has ended. A copy: the server waits for data, or
+ * has some.
  */
 export type RequestStep = "described" | "suspended" | "ended" | "copying";
 
@@ -88,8 +91,11 @@ export abstract class Request {
    */
   abstract onSettled(): void;
 
-  /** `portal`, `sets` and `copy-in` only. */
+  /** `portal`, `sets`, `copy-in` and `copy-out` only. */
   onStep(_step: RequestStep): void {}
+
+  /** `copy-out` only: a row, in bytes that may be overwritten after the call. */
+  onCopyData(_bytes: Buffer, _start: number, _end: number): void {}
 
   /** All that has come in so far has been read, and more is to come. */
   onChunk(): void {}

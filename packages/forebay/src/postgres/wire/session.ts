@@ -188,11 +188,15 @@ export class Session implements MessageHandler {
         this.#host.refuseCopy(request);
         return;
       case MESSAGE.copyOutResponse:
-        request.fail(copyRefused());
+        if (request.kind === "copy-out") request.onStep("copying");
+        else request.fail(copyRefused());
         return;
       case MESSAGE.copyData:
+        if (request.kind === "copy-out") request.onCopyData(bytes, start, end);
+        else if (!request.failed) throw unexpected(type);
+        return;
       case MESSAGE.copyDone:
-        if (!request.failed) throw unexpected(type);
+        if (request.kind !== "copy-out" && !request.failed) throw unexpected(type);
         return;
       default:
         this.#onAside(type, bytes, start, end);
@@ -226,8 +230,9 @@ export class Session implements MessageHandler {
         request.onStep("described");
         return;
       case "copy-in":
+      case "copy-out":
         request.shape = new RowShape(fields, this.#types);
-        request.fail(notCopyIn());
+        request.fail(request.kind === "copy-in" ? notCopyIn() : notCopyOut());
         return;
       default:
         request.kind satisfies never;
@@ -303,6 +308,11 @@ function copyRefused(): UsageError {
 /** The error of a copy-in whose statement turned out to be another. */
 export function notCopyIn(): UsageError {
   return new UsageError("ARGUMENT_INVALID", "copyFrom takes a COPY … FROM STDIN, and nothing else");
+}
+
+/** The error of a copy-out whose statement turned out to be another. */
+export function notCopyOut(): UsageError {
+  return new UsageError("ARGUMENT_INVALID", "copyTo takes a COPY … TO STDOUT, and nothing else");
 }
 
 function unexpected(type: number): ProtocolError {

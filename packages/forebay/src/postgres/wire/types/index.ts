@@ -10,6 +10,16 @@ import { TypeRegistry } from "./registry.ts";
 import { builtInTable, type TypeEntry } from "./table.ts";
 
 export type { Decode, TypePolicy } from "./codec.ts";
+export {
+  type BinaryWrite,
+  binaryWrite,
+  checkString,
+  hasBinaryArray,
+  oidOf,
+  type SmallIntegers,
+  smallIntegers,
+  valueText,
+} from "./copy-values.ts";
 export type { PgCodec } from "./custom.ts";
 export {
   PgBox,
