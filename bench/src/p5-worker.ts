@@ -15,10 +15,12 @@ async function copy(rowCount: number): Promise<Figures> {
   const copier = await opened;
   let ms = 0;
   let cpuMs = 0;
-  for (let i = 0; i < COPIES; i++) {
+  collectGarbage();
+  // The first copy after that does not count: the sweeping, which goes on beside, takes a core.
+  for (let i = -1; i < COPIES; i++) {
     await copier.run("DROP TABLE IF EXISTS copied");
     await copier.run("CREATE TABLE copied (id int, name text)");
-    collectGarbage();
+    if (i === 0) ms = cpuMs = 0;
     const cpu = process.cpuUsage();
     const startedAtMs = performance.now();
     await copier.copy();

@@ -258,7 +258,7 @@ describe("values of every kind", () => {
     const rows = Array.from({ length: rowCount }, (_, i) => (i % 2 === 0 ? ROW : nulls));
     const { rowsAffected } = await insertMany(db, { table: "kinds", schema: "bulk" }, rows);
     expect(rowsAffected).toBe(rowCount);
-    const expected = [...ROW];
+    const expected: unknown[] = [...ROW];
     expected[8] = "x";
     expected[20] = new PgPoint(1, 2);
     const { rows: stored } = await db.query("SELECT * FROM bulk.kinds WHERE a IS NOT NULL", [], {

@@ -233,8 +233,8 @@ describe("the binary format", () => {
   test.each([
     ["a string for an integer", INT4, "1"],
     ["a number for a boolean", BOOL, 1],
-    ["numeric", NUMERIC, "1"],
-    ["a date", DATE, "2024-02-29"],
+    ["a numeric that is none", NUMERIC, "one"],
+    ["a date in words", DATE, "tomorrow"],
     ["a string that is no uuid", UUID, "a0eebc99"],
     ["a number for a type that is not known", ENUM, 5],
     ["a fraction for an integer", INT4, 1.5],
