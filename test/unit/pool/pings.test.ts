@@ -18,6 +18,15 @@ test("what was quiet for pingAfterIdleMs is pinged before it is handed out", asy
   expect(bench.connector.dialCount).toBe(1);
 });
 
+test("what was of use a moment ago is handed out at once, however old the pool is", async () => {
+  const bench = poolBench({ pingAfterIdleMs: 100 });
+  await bench.advance(60);
+  await fill(bench, 1);
+  await bench.advance(99);
+  expect(bench.pool.tryAcquire()?.conn.id).toBe(1);
+  expect(bench.pool.stats().pool.pingCount).toBe(0);
+});
+
 test("one that cannot be pinged is handed out as it is", async () => {
   const { pool, clock } = poolOf(async () => ({ close: () => undefined }), {
     pingAfterIdleMs: 10,
@@ -110,6 +119,20 @@ test("keepaliveMs pings what is quiet, one at a time, and it stays as idle as it
   expect(bench.pool.tryAcquire()?.conn).toBe(conns[0]);
   await bench.advance(50);
   expect(closedBy(bench)).toEqual({ "idle-time": 2 });
+});
+
+test("keepaliveMs pings the quietest next, though another is idle for longer", async () => {
+  const bench = poolBench({ keepaliveMs: 50 });
+  const [first, second] = await take(bench, 2);
+  first?.release();
+  await bench.advance(30);
+  second?.release();
+  await bench.advance(20);
+  expect(bench.pool.stats().pool.pingCount).toBe(1);
+  await bench.advance(29);
+  expect(bench.pool.stats().pool.pingCount).toBe(1);
+  await bench.advance(1);
+  expect(bench.pool.stats().pool.pingCount).toBe(2);
 });
 
 test("a connection lost while it is pinged goes at once, and its waiter gets another", async () => {
