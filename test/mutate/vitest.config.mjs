@@ -31,7 +31,8 @@ export default defineConfig({
     restoreMocks: true,
     isolate: false,
     sequence: { sequencer: ExploreFirst },
-    testTimeout: 10_000,
+    // Less than the time after which a mutant is given up: what hangs a test is caught by that test.
+    testTimeout: 5000,
     env: { MODEL_RUNS: "200", EXPLORE_DEPTH: "4" },
   },
 });

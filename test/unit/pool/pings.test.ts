@@ -18,6 +18,17 @@ test("what was quiet for pingAfterIdleMs is pinged before it is handed out", asy
   expect(bench.connector.dialCount).toBe(1);
 });
 
+test("as many are pinged as wait, and the others are left in peace", async () => {
+  const bench = poolBench({ pingAfterIdleMs: 100 }, script({ ping: () => ({ afterMs: 3 }) }));
+  await fill(bench, 4);
+  await bench.advance(100);
+  const acquires = [1, 2].map(() => watch(bench.pool.acquire()));
+  expect(bench.pool.stats().pool).toMatchObject({ pinging: 2, pingCount: 2, dialing: 0 });
+  await bench.advance(3);
+  expect(acquires.map(({ state }) => state)).toEqual(["resolved", "resolved"]);
+  expect(bench.pool.stats().pool.pingCount).toBe(2);
+});
+
 test("what was of use a moment ago is handed out at once, however old the pool is", async () => {
   const bench = poolBench({ pingAfterIdleMs: 100 });
   await bench.advance(60);

@@ -37,12 +37,12 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
 
   /**
    * Leases an idle connection at once; `undefined` where there is none, or none that this queue may
-   * have, or it must be pinged first, or somebody waits for one already. The pool must be open.
+   * have, or it must be pinged first. Overtakes nobody: while somebody waits who may have one, none
+   * is idle that need not be pinged (I7). The pool must be open.
    */
   acquireIdle(lane: Lane<L>, nowMs: MonotonicMs): Slot<C> | undefined {
     assert(this.phase === "open", "core: acquire on an open pool");
     if (!this.lanes.admits(lane)) return undefined;
-    if (this.lanes.size > 0 && this.lanes.demand > 0) return undefined;
     const slot = this.#readyIdle(nowMs);
     if (slot === undefined) return undefined;
     this.#codel?.isDue(0, nowMs);
@@ -93,8 +93,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     else if (condition !== "fit") this.#takeBack(slot, condition, nowMs);
     else {
       this.#offer(slot, nowMs);
-      // Without shares, whoever waits has been offered the connection.
-      if (!this.lanes.hasShares && slot.lane !== undefined) return;
+      // By a return one more at most may be served, and he has been.
+      if (slot.lane !== undefined) return;
     }
     this.#follow(nowMs);
   }
@@ -209,7 +209,6 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     this.limits = { ...this.limits, ...change };
     this.deriveLimits();
     this.lanes.setOrder(this.limits.waiterOrder);
-    if (this.phase !== "open") return;
     const { idle, pinging, closing } = this.slots;
     while (idle.size > 0 && idle.size + pinging.size > this.maxIdle) {
       this.#retireOldestIdle("idle-limit");
@@ -267,7 +266,6 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
    * shown since then that it lives.
    */
   suspect(nowMs: MonotonicMs): void {
-    if (this.phase !== "open") return;
     this.suspectAtMs = nowMs;
     for (const slot of this.slots.idle) if (this.needsPing(slot, nowMs)) this.#ping(slot);
   }
