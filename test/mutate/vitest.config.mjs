@@ -31,8 +31,8 @@ export default defineConfig({
     restoreMocks: true,
     isolate: false,
     sequence: { sequencer: ExploreFirst },
-    // Less than the time after which a mutant is given up: what hangs a test is caught by that test.
-    testTimeout: 5000,
+    // Less than timeoutMS of Stryker: what hangs a test is killed by that test.
+    testTimeout: 10_000,
     env: { MODEL_RUNS: "200", EXPLORE_DEPTH: "4" },
   },
 });

@@ -146,6 +146,28 @@ test("keepaliveMs pings the quietest next, though another is idle for longer", a
   expect(bench.pool.stats().pool.pingCount).toBe(2);
 });
 
+test("when the one that is pinged in the background is lost, the next one's turn has come", async () => {
+  const bench = poolBench({ keepaliveMs: 50 }, script({ ping: () => ({ afterMs: 30 }) }));
+  const conns = await fill(bench, 2);
+  await bench.advance(55);
+  expect(conns.map((conn) => conn.isPinging)).toEqual([true, false]);
+  conns[0]?.lose("ended");
+  await bench.advance(0);
+  expect(conns.map((conn) => conn.isPinging)).toEqual([false, true]);
+  await bench.advance(30);
+  expect(bench.pool.stats()).toMatchObject({ idle: 1, pool: { pinging: 0, pingCount: 2 } });
+});
+
+test("the only one that may be idle stays so when it has answered a ping", async () => {
+  const bench = poolBench(
+    { maxIdleConns: 1, keepaliveMs: 50 },
+    script({ ping: () => ({ afterMs: 5 }) }),
+  );
+  await fill(bench, 1);
+  await bench.advance(55);
+  expect(bench.pool.stats()).toMatchObject({ idle: 1, pool: { pinging: 0, pingCount: 1 } });
+});
+
 test("a connection lost while it is pinged goes at once, and its waiter gets another", async () => {
   const bench = poolBench(
     { maxOpenConns: 1, pingAfterIdleMs: 10 },

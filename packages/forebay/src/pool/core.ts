@@ -164,6 +164,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
       // Lost before its first use, it is one more sign of a server that only seems to accept.
       if (slot.generation === 0) this.#noteDialFailure(slot, reason, nowMs);
       this.#retire(slot, "lost");
+      // While one is pinged, no other is due to be.
+      this.wakeBy(this.idleDueAtMs);
     }
     this.#follow(nowMs);
   }
@@ -376,9 +378,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   }
 
   #retire(slot: Slot<C>, reason: RetireReason): void {
-    const wasPinging = slot.kind === "pinging";
     this.slots.move(slot, "closing");
-    if (wasPinging) this.wakeBy(this.idleDueAtMs);
     this.counters.retired[reason] += 1;
     assert(slot.conn !== undefined, "core: what is closed was open");
     this.ask({ kind: "close", slot, conn: slot.conn });
@@ -441,7 +441,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
    * is pinged, and counts as good as served.
    */
   #serve(nowMs: MonotonicMs): void {
-    while (this.slots.idle.size > 0 && this.lanes.demand > 0) {
+    while (this.lanes.demand > 0) {
       const ready = this.#readyIdle(nowMs);
       const quiet = this.nextIdle;
       if (ready !== undefined) this.#grantNext(ready, nowMs);
