@@ -31,6 +31,7 @@ export default defineConfig({
     restoreMocks: true,
     isolate: false,
     sequence: { sequencer: ExploreFirst },
+    // Less than timeoutMS of Stryker: what hangs a test is killed by that test.
     testTimeout: 10_000,
     env: { MODEL_RUNS: "200", EXPLORE_DEPTH: "4" },
   },

@@ -193,6 +193,15 @@ const WOUNDS: readonly (readonly [string, string, PoolOptions, (patient: Patient
     },
   ],
   [
+    "I7",
+    "somebody waits for a ping while another connection is ready",
+    {},
+    (patient) => {
+      patient.core.slots.move(patient.slot("idle"), "pinging");
+      patient.waiter(0);
+    },
+  ],
+  [
     "I8",
     "nobody wakes the pool for a deadline",
     { maxOpenConns: 2 },

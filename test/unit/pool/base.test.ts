@@ -218,7 +218,9 @@ describe("the slots", () => {
     "may not move from $from to $to",
     ({ from, to }) => {
       const { lists, slot } = slotIn(from);
-      expect(() => lists.move(slot, to)).toThrow(`slot: ${from} to ${to}`);
+      const move = () => lists.move(slot, to);
+      expect(move).toThrow(BugError);
+      expect(move).toThrow(`slot: ${from} to ${to}`);
       expect(slot.kind).toBe(from);
     },
   );

@@ -3,56 +3,25 @@
 
 import { expect, test } from "vitest";
 import { BugError } from "../../../packages/forebay/src/base/assert.ts";
-import type { MonotonicMs } from "../../../packages/forebay/src/base/clock.ts";
 import type { PooledConn } from "../../../packages/forebay/src/driver/driver.ts";
-import { PoolCore } from "../../../packages/forebay/src/pool/core.ts";
-import { resolveOptions } from "../../../packages/forebay/src/pool/option-checks.ts";
 import type { PoolOptions } from "../../../packages/forebay/src/pool/options.ts";
-import { type Slot, Waiter } from "../../../packages/forebay/src/pool/state.ts";
-
-type Core = PoolCore<PooledConn, string>;
-
-const now = (ms: number) => ms as MonotonicMs;
-const conn: PooledConn = { close: () => undefined };
-const ignore = () => undefined;
-
-function coreOf(options: PoolOptions = {}): Core {
-  const { limits } = resolveOptions(
-    { connMaxLifetimeMs: Infinity, connMaxIdleTimeMs: Infinity, ...options },
-    "core",
-  );
-  const core: Core = new PoolCore(limits, { next: () => 0 });
-  core.start(now(0));
-  return core;
-}
-
-const waiter = (core: Core, atMs = 0, deadlineAtMs = Infinity) =>
-  new Waiter<string>(core.lanes.main, now(atMs), deadlineAtMs, ignore, ignore);
-
-/** The effects so far, by their kinds. */
-function effectsOf(core: Core) {
-  const effects = [];
-  for (let next = core.takeEffect(); next !== undefined; next = core.takeEffect()) {
-    effects.push(next);
-  }
-  return effects;
-}
-const kindsOf = (core: Core) => effectsOf(core).map(({ kind }) => kind);
-
-/** Queues one waiter, and gives the slot that is dialed for it. */
-function dial(core: Core): Slot<PooledConn> {
-  core.enqueue(waiter(core), now(0));
-  for (const effect of effectsOf(core)) if (effect.kind === "dial") return effect.slot;
-  throw new Error("nothing was dialed");
-}
+import type { Slot } from "../../../packages/forebay/src/pool/state.ts";
+import {
+  type Core,
+  conn,
+  coreOf,
+  dial,
+  effectsOf,
+  kindsOf,
+  lease,
+  now,
+  waiter,
+} from "./core-steps.ts";
 
 /** A core of one connection, and that is leased. */
 function leased(options: PoolOptions = {}): { core: Core; slot: Slot<PooledConn> } {
   const core = coreOf({ maxOpenConns: 1, ...options });
-  const slot = dial(core);
-  core.dialed(slot, conn, now(0));
-  effectsOf(core);
-  return { core, slot };
+  return { core, slot: lease(core) };
 }
 
 test("a start without minIdleConns does nothing; with it, it dials", () => {

@@ -33,6 +33,21 @@ test("the pool's own queue is no bulkhead, and is found by no name", () => {
   expect(lanes.all).toEqual([lanes.main, reports]);
 });
 
+test("there is one bulkhead of a name", () => {
+  const lanes = new Lanes<string>("fifo", 3);
+  lanes.add("reports", share());
+  expect(() => lanes.add("reports", share())).toThrow("a bulkhead is added once");
+  expect(lanes.all).toHaveLength(2);
+});
+
+test("while nothing is to be had, a bulkhead may not have its reserve either", () => {
+  const lanes = new Lanes<string>("fifo", 3);
+  const a = lanes.add("a", share({ reserved: 2 }));
+  expect(lanes.allowance(a)).toBe(3);
+  lanes.setCapacity(0);
+  expect(lanes.allowance(a)).toBe(0);
+});
+
 test("what is reserved beside a bulkhead leaves out its own reserve", () => {
   const lanes = new Lanes<string>("fifo", 9);
   lanes.add("a", share({ reserved: 1 }));

@@ -5,6 +5,7 @@ import { expiresAtMs, idleDueAtMs } from "../../../packages/forebay/src/pool/exp
 import { resolveOptions } from "../../../packages/forebay/src/pool/option-checks.ts";
 import { Slot } from "../../../packages/forebay/src/pool/state.ts";
 import { poolBench } from "../../support/pool.ts";
+import { coreOf, kindsOf, lease, now } from "./core-steps.ts";
 import { closedBy, fill, take, takeOne, watch } from "./steps.ts";
 
 /** Random numbers one after the other; then 0. */
@@ -160,4 +161,14 @@ test("without jitter, what was opened together is too old together", async () =>
   expect(bench.pool.stats().idle).toBe(3);
   await bench.advance(1);
   expect(bench.pool.stats().idle).toBe(0);
+});
+
+test("where the one used last is too old, the one used before it is handed out", () => {
+  const core = coreOf({ connMaxLifetimeMs: 100, lifetimeJitterRatio: 0, idleOrder: "lifo" });
+  const old = lease(core, 0);
+  const young = lease(core, 50);
+  core.release(young, 1, "fit", now(60));
+  core.release(old, 1, "fit", now(70));
+  expect(core.acquireIdle(core.lanes.main, now(120))).toBe(young);
+  expect([old.kind, kindsOf(core)]).toEqual(["closing", ["close"]]);
 });

@@ -18,6 +18,26 @@ test("what was quiet for pingAfterIdleMs is pinged before it is handed out", asy
   expect(bench.connector.dialCount).toBe(1);
 });
 
+test("as many are pinged as wait, and the others are left in peace", async () => {
+  const bench = poolBench({ pingAfterIdleMs: 100 }, script({ ping: () => ({ afterMs: 3 }) }));
+  await fill(bench, 4);
+  await bench.advance(100);
+  const acquires = [1, 2].map(() => watch(bench.pool.acquire()));
+  expect(bench.pool.stats().pool).toMatchObject({ pinging: 2, pingCount: 2, dialing: 0 });
+  await bench.advance(3);
+  expect(acquires.map(({ state }) => state)).toEqual(["resolved", "resolved"]);
+  expect(bench.pool.stats().pool.pingCount).toBe(2);
+});
+
+test("what was of use a moment ago is handed out at once, however old the pool is", async () => {
+  const bench = poolBench({ pingAfterIdleMs: 100 });
+  await bench.advance(60);
+  await fill(bench, 1);
+  await bench.advance(99);
+  expect(bench.pool.tryAcquire()?.conn.id).toBe(1);
+  expect(bench.pool.stats().pool.pingCount).toBe(0);
+});
+
 test("one that cannot be pinged is handed out as it is", async () => {
   const { pool, clock } = poolOf(async () => ({ close: () => undefined }), {
     pingAfterIdleMs: 10,
@@ -110,6 +130,42 @@ test("keepaliveMs pings what is quiet, one at a time, and it stays as idle as it
   expect(bench.pool.tryAcquire()?.conn).toBe(conns[0]);
   await bench.advance(50);
   expect(closedBy(bench)).toEqual({ "idle-time": 2 });
+});
+
+test("keepaliveMs pings the quietest next, though another is idle for longer", async () => {
+  const bench = poolBench({ keepaliveMs: 50 });
+  const [first, second] = await take(bench, 2);
+  first?.release();
+  await bench.advance(30);
+  second?.release();
+  await bench.advance(20);
+  expect(bench.pool.stats().pool.pingCount).toBe(1);
+  await bench.advance(29);
+  expect(bench.pool.stats().pool.pingCount).toBe(1);
+  await bench.advance(1);
+  expect(bench.pool.stats().pool.pingCount).toBe(2);
+});
+
+test("when the one that is pinged in the background is lost, the next one is due", async () => {
+  const bench = poolBench({ keepaliveMs: 50 }, script({ ping: () => ({ afterMs: 30 }) }));
+  const conns = await fill(bench, 2);
+  await bench.advance(55);
+  expect(conns.map((conn) => conn.isPinging)).toEqual([true, false]);
+  conns[0]?.lose("ended");
+  await bench.advance(0);
+  expect(conns.map((conn) => conn.isPinging)).toEqual([false, true]);
+  await bench.advance(30);
+  expect(bench.pool.stats()).toMatchObject({ idle: 1, pool: { pinging: 0, pingCount: 2 } });
+});
+
+test("the only one that may be idle stays so when it has answered a ping", async () => {
+  const bench = poolBench(
+    { maxIdleConns: 1, keepaliveMs: 50 },
+    script({ ping: () => ({ afterMs: 5 }) }),
+  );
+  await fill(bench, 1);
+  await bench.advance(55);
+  expect(bench.pool.stats()).toMatchObject({ idle: 1, pool: { pinging: 0, pingCount: 1 } });
 });
 
 test("a connection lost while it is pinged goes at once, and its waiter gets another", async () => {

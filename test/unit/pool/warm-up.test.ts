@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { poolBench } from "../../support/pool.ts";
+import { coreOf, kindsOf, lease, now } from "./core-steps.ts";
 import { poolErrorOf, script, take, takeOne, watch } from "./steps.ts";
 
 const slowDial = script({ connect: () => ({ afterMs: 10 }) });
@@ -146,4 +147,13 @@ test("reset replaces what is idle at once, what is in use or being opened afterw
   bench.pool.reset();
   await bench.advance(10);
   expect(closed.state).toBe("resolved");
+});
+
+test("for what is closed at its return another is opened at once, not when it is gone", () => {
+  const core = coreOf({ maxOpenConns: 3, connMaxLifetimeMs: 100, lifetimeJitterRatio: 0 });
+  const slot = lease(core);
+  core.warmTo(2, now(99));
+  expect(kindsOf(core)).toEqual(["dial"]);
+  core.release(slot, 1, "fit", now(100));
+  expect(kindsOf(core)).toEqual(["close", "dial"]);
 });

@@ -46,7 +46,7 @@ export class Audit<C extends PooledConn, L> {
    */
   check(nowMs: MonotonicMs): void {
     this.#checkSlots();
-    this.#checkWaiters();
+    this.#checkWaiters(nowMs);
     this.#checkShares();
     this.#checkLiveness(nowMs);
     this.#checkWaking();
@@ -96,7 +96,7 @@ export class Audit<C extends PooledConn, L> {
     this.#spareBefore = spare;
   }
 
-  #checkWaiters(): void {
+  #checkWaiters(nowMs: MonotonicMs): void {
     const { lanes, slots, wakeAtMs, pingSupply } = this.#core;
     let count = 0;
     for (const lane of lanes.all) {
@@ -116,6 +116,9 @@ export class Audit<C extends PooledConn, L> {
     hold("I3", count === lanes.size, "as many wait as are counted");
     const isIdleNeeded = slots.idle.size > 0 && lanes.demand > pingSupply;
     hold("I7", !isIdleNeeded, "nobody waits while a connection is idle that he may have");
+    const hasReady = [...slots.idle].some((slot) => !this.#core.needsPing(slot, nowMs));
+    const isReadyNeeded = hasReady && lanes.demand > 0;
+    hold("I7", !isReadyNeeded, "nobody waits while one is idle that need not be pinged first");
   }
 
   #checkShares(): void {

@@ -35,7 +35,7 @@ export class Codel {
     if (nowMs >= this.#intervalEndsAtMs) {
       // An interval in which nobody waited for long, or nobody at all, ends the overload.
       const isFresh = nowMs < this.#intervalEndsAtMs + intervalMs;
-      this.#isOverloaded = isFresh && this.#waitMsMin > targetMs && this.#waitMsMin < Infinity;
+      this.#isOverloaded = isFresh && this.#waitMsMin > targetMs;
       this.#intervalEndsAtMs = nowMs + intervalMs;
       this.#waitMsMin = Infinity;
     }

@@ -37,12 +37,12 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
 
   /**
    * Leases an idle connection at once; `undefined` where there is none, or none that this queue may
-   * have, or it must be pinged first, or somebody waits for one already. The pool must be open.
+   * have, or it must be pinged first. Overtakes nobody: while somebody waits who may have one, none
+   * is idle that need not be pinged (I7). The pool must be open.
    */
   acquireIdle(lane: Lane<L>, nowMs: MonotonicMs): Slot<C> | undefined {
     assert(this.phase === "open", "core: acquire on an open pool");
     if (!this.lanes.admits(lane)) return undefined;
-    if (this.lanes.size > 0 && this.lanes.demand > 0) return undefined;
     const slot = this.#readyIdle(nowMs);
     if (slot === undefined) return undefined;
     this.#codel?.isDue(0, nowMs);
@@ -93,8 +93,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     else if (condition !== "fit") this.#takeBack(slot, condition, nowMs);
     else {
       this.#offer(slot, nowMs);
-      // Without shares, whoever waits has been offered the connection.
-      if (!this.lanes.hasShares && slot.lane !== undefined) return;
+      // By a return one more at most may be served, and he has been.
+      if (slot.lane !== undefined) return;
     }
     this.#follow(nowMs);
   }
@@ -164,6 +164,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
       // Lost before its first use, it is one more sign of a server that only seems to accept.
       if (slot.generation === 0) this.#noteDialFailure(slot, reason, nowMs);
       this.#retire(slot, "lost");
+      // While one is pinged, no other is due to be.
+      this.wakeBy(this.idleDueAtMs);
     }
     this.#follow(nowMs);
   }
@@ -209,7 +211,6 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     this.limits = { ...this.limits, ...change };
     this.deriveLimits();
     this.lanes.setOrder(this.limits.waiterOrder);
-    if (this.phase !== "open") return;
     const { idle, pinging, closing } = this.slots;
     while (idle.size > 0 && idle.size + pinging.size > this.maxIdle) {
       this.#retireOldestIdle("idle-limit");
@@ -267,7 +268,6 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
    * shown since then that it lives.
    */
   suspect(nowMs: MonotonicMs): void {
-    if (this.phase !== "open") return;
     this.suspicions += 1;
     for (const slot of this.slots.idle) if (this.needsPing(slot, nowMs)) this.#ping(slot);
   }
@@ -379,9 +379,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   }
 
   #retire(slot: Slot<C>, reason: RetireReason): void {
-    const wasPinging = slot.kind === "pinging";
     this.slots.move(slot, "closing");
-    if (wasPinging) this.wakeBy(this.idleDueAtMs);
     this.counters.retired[reason] += 1;
     assert(slot.conn !== undefined, "core: what is closed was open");
     this.ask({ kind: "close", slot, conn: slot.conn });
@@ -444,7 +442,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
    * is pinged, and counts as good as served.
    */
   #serve(nowMs: MonotonicMs): void {
-    while (this.slots.idle.size > 0 && this.lanes.demand > 0) {
+    while (this.lanes.demand > 0) {
       const ready = this.#readyIdle(nowMs);
       const quiet = this.nextIdle;
       if (ready !== undefined) this.#grantNext(ready, nowMs);

@@ -10,7 +10,6 @@ import type { Slot } from "./state.ts";
  */
 export function expiresAtMs(slot: Slot<PooledConn>, limits: PoolLimits): number {
   const { connMaxLifetimeMs, lifetimeJitterRatio } = limits;
-  if (connMaxLifetimeMs === Infinity) return Infinity;
   return slot.openedAtMs + connMaxLifetimeMs * (1 - lifetimeJitterRatio * slot.jitterRatio);
 }
 

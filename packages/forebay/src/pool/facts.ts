@@ -70,7 +70,6 @@ export class PoolFacts<C extends PooledConn, L> {
    * idle or being pinged, those being opened, and those that may be.
    */
   get supply(): number {
-    if (this.isSuspended) return 0;
     const { idle, pinging, connecting, leased, checking, open } = this.slots;
     const { maxOpenConns } = this.limits;
     const free = idle.size + pinging.size + connecting.size + Math.max(0, maxOpenConns - open);
@@ -199,7 +198,6 @@ export class PoolFacts<C extends PooledConn, L> {
     const longest = idle.head;
     if (longest === undefined) return Infinity;
     const spareAtMs = idle.size > this.minIdle ? idleDueAtMs(longest, this.limits) : Infinity;
-    if (this.limits.keepaliveMs === Infinity) return spareAtMs;
     const quietest = this.quietestIdle();
     return quietest === undefined
       ? spareAtMs

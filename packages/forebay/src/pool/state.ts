@@ -197,7 +197,7 @@ export class SlotLists<C extends PooledConn> {
     this.idle.insertBefore(slot, before);
   }
 
-  #listOf(kind: SlotKind): LinkedList<Slot<C>> | undefined {
+  #listOf(kind: Exclude<SlotKind, "closed">): LinkedList<Slot<C>> | undefined {
     switch (kind) {
       case "idle":
         return this.idle;
@@ -209,9 +209,8 @@ export class SlotLists<C extends PooledConn> {
         return this.pinging;
       case "closing":
         return this.closing;
-      // What is closed is in no list, and no move leads to a new dial.
+      // No move leads to a new dial.
       case "connecting":
-      case "closed":
         return undefined;
       default:
         return kind satisfies never;
