@@ -142,7 +142,7 @@ describe.skipIf(PGBOUNCER === undefined)(`behind PgBouncer ${NEEDS_PGBOUNCER}`, 
     for (let n = 0; n < 3; n++) expect(await stmt.queryRow([n])).toEqual({ n });
   });
 
-  test("queries in mode transaction go on without prepared statements, and say so once", async () => {
+  test("queries in mode transaction go on unprepared, and say so once", async () => {
     const warnings: string[] = [];
     const onWarning = (warning: Error & { code?: string }): void => {
       if (warning.code === "FOREBAY_STATEMENT_MODE") warnings.push(warning.message);
