@@ -100,7 +100,7 @@ export class Lanes<L> {
   }
 
   /** Whether there are bulkheads: without any, all are in one queue that may have everything. */
-  get #hasShares(): boolean {
+  get hasShares(): boolean {
     return this.#all.length > 1;
   }
 
@@ -142,7 +142,7 @@ export class Lanes<L> {
    */
   admits(lane: Lane<L>): boolean {
     if (this.#capacity === 0 || lane.inUse >= lane.limits.maxInUse) return false;
-    if (!this.#hasShares) return true;
+    if (!this.hasShares) return true;
     return lane.inUse < lane.limits.reserved || this.#common > 0;
   }
 
@@ -163,7 +163,7 @@ export class Lanes<L> {
   /** What `demand` would be with one more in this queue; as it is for `undefined`. */
   demandWith(oneMore: Lane<L> | undefined): number {
     if (this.#capacity === 0) return 0;
-    if (!this.#hasShares) return oneMore === undefined ? this.#size : this.#size + 1;
+    if (!this.hasShares) return oneMore === undefined ? this.#size : this.#size + 1;
     let fromReserves = 0;
     let others = 0;
     for (const lane of this.#all) {
@@ -179,7 +179,7 @@ export class Lanes<L> {
 
   /** Queues a waiter, in its own queue. Whether there is more demand by it. */
   enqueue(waiter: Waiter<L>): boolean {
-    const isAlone = !this.#hasShares;
+    const isAlone = !this.hasShares;
     const before = isAlone ? 0 : this.demand;
     this.#arrivals += 1;
     waiter.arrival = this.#arrivals;
@@ -197,7 +197,7 @@ export class Lanes<L> {
   /** Takes out the waiter whose turn it is; `undefined` when nobody may have a connection. */
   takeNext(random: Random): Waiter<L> | undefined {
     if (this.#size === 0 || this.#capacity === 0) return undefined;
-    const lane = !this.#hasShares ? this.main : this.#next();
+    const lane = !this.hasShares ? this.main : this.#next();
     const waiter = lane?.waiters.takeNext(random);
     if (waiter !== undefined) this.#size -= 1;
     return waiter;
