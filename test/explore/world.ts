@@ -229,10 +229,6 @@ export class World {
     conn.usedAtMs = this.nowMs;
     this.seen.dials += 1;
     if (conn.isLost) this.#noteFailure(conn);
-    else {
-      this.failedRounds = 0;
-      this.pausedUntilMs = -Infinity;
-    }
     this.core.dialed(conn.slot, this.#conn, this.nowMs);
     this.#settle();
   }
@@ -422,6 +418,10 @@ export class World {
     const conn = this.#connOf(slot);
     checkGrant(this, caller, conn);
     conn.state = "held";
+    if (conn.openedAtMs > this.failedAtMs) {
+      this.failedRounds = 0;
+      this.pausedUntilMs = -Infinity;
+    }
     caller.state = "holding";
     caller.slot = slot;
     caller.generation = slot.generation;

@@ -8,6 +8,7 @@ export interface ModelConn {
   lost: boolean;
   /** Whether anybody has ever had it. */
   used: boolean;
+  openedMs: number;
   /** How often the pool had been reset when its dial began. */
   readonly resets: number;
   /** The bulkhead that uses it. Means something only while leased. */
@@ -205,11 +206,8 @@ export class PoolModel {
 
   dialed(id: number): void {
     const conn = this.find(id);
+    conn.openedMs = this.nowMs;
     if (conn.lost) this.#noteFailure(id);
-    else {
-      this.failing = 0;
-      this.pausedUntilMs = 0;
-    }
     this.offer(conn);
     this.dial();
   }
@@ -293,7 +291,8 @@ export class PoolModel {
       this.#connIdLast += 1;
       const id = this.#connIdLast;
       const { resets } = this;
-      this.conns.push({ id, state: "connecting", lost: false, used: false, resets, share: "" });
+      const state = { lost: false, used: false, openedMs: Infinity, resets, share: "" };
+      this.conns.push({ id, state: "connecting", ...state });
       this.#dialedAtMs.set(this.#connIdLast, this.nowMs);
     }
   }
@@ -309,6 +308,10 @@ export class PoolModel {
     conn.state = "leased";
     conn.share = share;
     conn.used = true;
+    if (conn.openedMs > this.failedAtMs) {
+      this.failing = 0;
+      this.pausedUntilMs = 0;
+    }
     this.log.push(`grant ${id} on ${conn.id}`);
   }
 

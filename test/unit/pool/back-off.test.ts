@@ -50,14 +50,17 @@ test("dials that were under way at the same time fail as one round", () => {
   expect(backoff.untilMs).toBe(161);
 });
 
-test("a success ends the pause and forgets the failure", () => {
+test("the use of a newer connection ends the pause and forgets the failure", () => {
   const backoff = new DialBackoff({ next: () => 1 });
   expect(backoff).toMatchObject({ isFailing: false, untilMs: -Infinity, lastError: undefined });
   backoff.noteFailure(at(0), REFUSED, at(10));
   backoff.noteFailure(at(60), REFUSED, at(70));
   expect(backoff).toMatchObject({ isFailing: true, untilMs: 170, lastError: REFUSED });
-  backoff.reset();
+  expect(backoff.noteUse(at(70))).toBe(false);
+  expect(backoff).toMatchObject({ isFailing: true, untilMs: 170, lastError: REFUSED });
+  expect(backoff.noteUse(at(71))).toBe(true);
   expect(backoff).toMatchObject({ isFailing: false, untilMs: -Infinity, lastError: undefined });
+  expect(backoff.noteUse(at(71))).toBe(false);
   backoff.noteFailure(at(200), REFUSED, at(210));
   expect(backoff.untilMs).toBe(260);
 });
@@ -100,6 +103,25 @@ test("a success while others pause ends the pause for all", async () => {
   expect(bench.connector.dialing).toBe(1);
   await bench.advance(5);
   expect(bench.connector.dialing).toBe(2);
+});
+
+test("the use of an older connection does not end the pause of a full server", async () => {
+  const bench = poolBench(
+    { maxOpenConns: 2 },
+    script({ connect: (_, connId) => (connId === 1 ? "ok" : { fail: REFUSED, afterMs: 1 }) }),
+  );
+  let holder = await takeOne(bench);
+  let next = watch(bench.pool.acquire());
+  for (let use = 0; use < 1000; use++) {
+    const later = watch(bench.pool.acquire());
+    await bench.advance(10);
+    holder.release();
+    await bench.advance(0);
+    if (next.value === undefined) throw new Error("the connection was not handed on");
+    holder = next.value;
+    next = later;
+  }
+  expect(bench.connector.dialCount).toBeLessThan(14);
 });
 
 test("a newcomer does not cut the pause short", async () => {

@@ -224,8 +224,21 @@ test("a beforeAcquire that refuses every connection causes no storm of dials", a
   await bench.advance(1000);
   expect(acquire.reason).toMatchObject({ code: "POOL_TIMEOUT" });
   expect((acquire.reason as Error).message).toContain("beforeAcquire hook refused");
-  expect(bench.connector.dialCount).toBeGreaterThan(10);
-  expect(bench.connector.dialCount).toBeLessThan(50);
+  expect(bench.connector.dialCount).toBeGreaterThan(2);
+  expect(bench.connector.dialCount).toBeLessThan(10);
+});
+
+test("the first connection that beforeAcquire lets through ends the pause for all", async () => {
+  let admits = false;
+  const hooks = { beforeAcquire: () => admits };
+  const bench = hooked(hooks, { maxOpenConns: 4, random: { next: () => 0 } });
+  const acquires = Array.from({ length: 4 }, () => watch(bench.pool.acquire()));
+  await bench.advance(20);
+  expect([bench.connector.dialCount, bench.connector.open.size]).toEqual([4, 0]);
+  admits = true;
+  await bench.advance(5);
+  expect(bench.connector.dialCount).toBe(8);
+  expect(acquires.map(({ state }) => state)).toEqual(Array(4).fill("resolved"));
 });
 
 test("and where dial errors are told, it is one", async () => {

@@ -25,7 +25,7 @@ export class DialBackoff {
     this.#random = random;
   }
 
-  /** Whether the last dial to end has failed. */
+  /** Whether a dial has failed, and no connection that was opened since then has been of use. */
   get isFailing(): boolean {
     return this.#rounds > 0;
   }
@@ -35,7 +35,7 @@ export class DialBackoff {
     return this.#untilMs;
   }
 
-  /** Why the last dial failed; `undefined` since one has succeeded. */
+  /** Why the last dial failed; `undefined` where none is failing. */
   get lastError(): unknown {
     return this.#lastError;
   }
@@ -43,7 +43,7 @@ export class DialBackoff {
   /** A dial that began at `dialedAtMs` has failed. */
   noteFailure(dialedAtMs: MonotonicMs, error: unknown, nowMs: MonotonicMs): void {
     if (dialedAtMs <= this.#failedAtMs) {
-      // One of a round that has been counted; or, after a success, of one that is forgotten.
+      // One of a round that has been counted; or, after a use, of one that is forgotten.
       if (this.isFailing) this.#lastError = error;
       return;
     }
@@ -62,7 +62,19 @@ export class DialBackoff {
     this.noteFailure(dialedAtMs, new Error("the beforeAcquire hook refused the connection"), nowMs);
   }
 
-  /** A dial has succeeded. */
+  /**
+   * A connection that was opened at `openedAtMs` is of use. If no dial has failed since then, what
+   * failed before is forgotten, and true is returned. That a dial succeeds is not enough: a server
+   * that accepts and then hangs up would be dialed all the time. Nor is the use of an older
+   * connection: a server that is full serves those, and refuses all others.
+   */
+  noteUse(openedAtMs: MonotonicMs): boolean {
+    if (!this.isFailing || openedAtMs <= this.#failedAtMs) return false;
+    this.reset();
+    return true;
+  }
+
+  /** Forgets what failed: the next failure is the first. */
   reset(): void {
     this.#rounds = 0;
     this.#untilMs = -Infinity;

@@ -47,8 +47,17 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     if (slot === undefined) return undefined;
     this.#codel?.isDue(0, nowMs);
     this.#lease(slot, lane, nowMs);
+    if (this.backoff.isFailing && !this.isGuarded) this.admitted(slot, nowMs);
     if (this.minIdle > 0) this.#dialAsNeeded(nowMs);
     return slot;
+  }
+
+  /**
+   * A connection that was leased is of use: where leases are guarded, the guard has let it through.
+   * Dialing goes on without a pause.
+   */
+  admitted(slot: Slot<C>, nowMs: MonotonicMs): void {
+    if (this.backoff.noteUse(slot.openedAtMs)) this.#dialAsNeeded(nowMs);
   }
 
   /** Counts an acquire that is turned away because there is no room. */
@@ -114,7 +123,6 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     this.dialTimes.record(nowMs - slot.dialedAtMs);
     // A server that accepts a connection only to end it is no better than one that refuses.
     if (slot.lost !== undefined) this.#noteDialFailure(slot, slot.lost.reason, nowMs);
-    else this.backoff.reset();
     this.#offer(slot, nowMs);
     this.#dialAsNeeded(nowMs);
   }
@@ -333,6 +341,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     this.#endWait(waiter, nowMs);
     this.waitTimes.record(nowMs - waiter.enqueuedAtMs);
     this.ask({ kind: "grant", waiter, slot });
+    if (this.backoff.isFailing && !this.isGuarded) this.admitted(slot, nowMs);
     return true;
   }
 

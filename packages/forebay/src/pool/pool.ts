@@ -338,6 +338,7 @@ export class Pool<C extends PooledConn> extends Knobs implements Acquirer<C>, As
       if (core.limits.dialErrors === "wait" || slot.generation > 1) return false;
       throw this.#shell.error("CONNECT_FAILED", 0, core.backoff.lastError);
     }
+    if (core.backoff.isFailing) this.#shell.tell((nowMs) => core.admitted(slot, nowMs));
     // Much may have happened while the hook was running.
     if (core.phase === "open" && slot.lost === undefined && slot.epoch === core.epoch) return true;
     lease.release();

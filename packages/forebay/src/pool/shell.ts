@@ -52,6 +52,7 @@ export class PoolShell<C extends PooledConn> implements LeaseOwner<C>, CareEvent
   constructor(connector: Connector<C>, limits: PoolLimits, settings: PoolSettings<C>) {
     const { clock, random, shedding, leakAfterMs } = settings;
     const core = new PoolCore<C, PoolLease<C>>(limits, random, shedding);
+    core.isGuarded = settings.hooks.beforeAcquire !== undefined;
     this.core = core;
     this.settings = settings;
     this.#connector = connector;
