@@ -1,9 +1,14 @@
 // The pools that the arms of a scenario use, behind one face: Forebay's, and the model of
 // database/sql's. Keeps track of what is open, so that every way out of a run closes it.
 
-import { type DB, openDB } from "forebay";
 import type { DriverConn } from "forebay/driver";
-import { type PgConnection, postgres, type PostgresConnector } from "forebay/postgres";
+import {
+  openPostgres,
+  postgres,
+  type PostgresConnector,
+  type PostgresDB,
+  type PostgresDBOptions,
+} from "forebay/postgres";
 import { type GoRulesLimits, GoRulesPool } from "./go-rules.ts";
 import type { LabRandom } from "./random.ts";
 
@@ -37,16 +42,18 @@ export interface ArmPool {
   close(): Promise<void>;
 }
 
-/** A `DB` whose connections `raw` lends are PostgreSQL's own. */
-export type LabDb = DB<PgConnection>;
+/** A `DB` of the lab. */
+export type LabDb = PostgresDB;
 
-/** The pool options that arms set. */
-export interface ArmPoolOptions {
+/**
+ * The options that arms set. What they leave out has no limit: neither the wait for a connection,
+ * nor a connection's life and idleness. `connection` says what differs from the server's URL, such
+ * as the port of a proxy.
+ */
+export type ArmPoolOptions = PostgresDBOptions & {
   readonly maxOpenConns: number;
   readonly maxIdleConns: number;
-  /** How long a request waits for a connection. @defaultValue `Infinity` */
-  readonly acquireTimeoutMs?: number;
-}
+};
 
 const APPLICATION = "forebay-lab";
 
@@ -65,27 +72,23 @@ export class LabPools {
 
   /** A pool of one connection for looking at the server and for setting up; never for load. */
   get watcher(): LabDb {
-    this.#watcher ??= openDB(this.#connector(`${APPLICATION}-watcher`), {
-      maxOpenConns: 1,
-      connMaxLifetimeMs: Infinity,
-      connMaxIdleTimeMs: Infinity,
-    });
+    this.#watcher ??= this.#openDb(`${APPLICATION}-watcher`, { maxOpenConns: 1, maxIdleConns: 1 });
     return this.#watcher;
   }
 
   /**
    * A `DB` of its own, for arms that need more of it than a pool. The caller closes it, or
-   * `closeArms` does.
+   * `closeArms` does. `applicationName` is how its connections show in pg_stat_activity.
    */
-  openDb(options: ArmPoolOptions): LabDb {
-    const db = this.#openDb(this.#nextName(), options);
+  openDb(options: ArmPoolOptions, applicationName: string = this.nextName()): LabDb {
+    const db = this.#openDb(applicationName, options);
     this.#open.add(db);
     return db;
   }
 
   /** Forebay's pool, as an arm. */
   openForebay(options: ArmPoolOptions): ArmPool {
-    const applicationName = this.#nextName();
+    const applicationName = this.nextName();
     const db = this.#openDb(applicationName, options);
     const arm: ArmPool = {
       applicationName,
@@ -113,7 +116,7 @@ export class LabPools {
 
   /** The model of database/sql's pool, as an arm. */
   openGoRules(limits: GoRulesLimits): ArmPool {
-    const applicationName = this.#nextName();
+    const applicationName = this.nextName();
     const pool = new GoRulesPool(this.#connector(applicationName), limits, this.#random);
     const arm: ArmPool = {
       applicationName,
@@ -151,11 +154,12 @@ export class LabPools {
   }
 
   #openDb(applicationName: string, options: ArmPoolOptions): LabDb {
-    return openDB(this.#connector(applicationName), {
+    return openPostgres(this.#url, {
       acquireTimeoutMs: Infinity,
       connMaxLifetimeMs: Infinity,
       connMaxIdleTimeMs: Infinity,
       ...options,
+      connection: { applicationName, ...options.connection },
     });
   }
 
@@ -163,7 +167,8 @@ export class LabPools {
     return postgres(this.#url, { applicationName });
   }
 
-  #nextName(): string {
+  /** A name for the connections of one arm. */
+  nextName(): string {
     this.#opened++;
     return `${APPLICATION}-${this.#opened}`;
   }

@@ -118,7 +118,7 @@ function reportedServer(server: LabServer, facts: ServerFacts | undefined): Repo
   };
 }
 
-type BaseContext = Omit<ScenarioContext, "calibration" | "judge" | "loop">;
+type BaseContext = Omit<ScenarioContext, "calibration" | "defer" | "judge" | "loop" | "step">;
 
 class Run {
   facts: ServerFacts | undefined;
@@ -162,7 +162,12 @@ class Run {
     const calibrationMs = quick ? CALIBRATION_MS.quick : CALIBRATION_MS.full;
     this.#options.onProgress({ scenario: 0, arm: "calibration", fraction: 0, note: "" });
     const loop = new LoopLog(this.#watch);
-    const calibration = await calibrate({ ...base, loop, step: () => undefined });
+    const calibration = await calibrate({
+      ...base,
+      loop,
+      defer: () => undefined,
+      step: () => undefined,
+    });
     this.calibration = calibration;
     this.#doneMs += calibrationMs;
     for (const scenario of scenarios) {
@@ -181,21 +186,19 @@ class Run {
     }
   }
 
-  async #runOne(
-    scenario: Scenario,
-    base: Omit<BaseContext, "step">,
-    calibration: Calibration,
-  ): Promise<void> {
+  async #runOne(scenario: Scenario, base: BaseContext, calibration: Calibration): Promise<void> {
     const { signal } = this.#options;
     const loop = new LoopLog(this.#watch);
     const cpuBefore = await readCpu(base.facts.postmasterPid);
     const beganAtMs = labClock.nowMs();
+    const closers: (() => Promise<unknown>)[] = [];
     const conditionsSoFar = async (): Promise<Conditions> =>
       conditionsOf({ loop, calibration, cpuBefore }, await readCpu(base.facts.postmasterPid));
     const context: ScenarioContext = {
       ...base,
       calibration,
       loop,
+      defer: (close) => closers.push(close),
       step: this.#stepper(scenario),
       judge: async () => judgeUnder((await conditionsSoFar()).warnings),
     };
@@ -218,6 +221,8 @@ class Run {
       if (!isImpossible) throw error;
     } finally {
       await this.#pools.closeArms();
+      // One that fails must not keep the others open; what it was for is over.
+      for (const close of closers.toReversed()) await close().catch(() => undefined);
     }
   }
 

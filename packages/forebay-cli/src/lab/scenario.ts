@@ -246,6 +246,11 @@ export interface ScenarioContext {
   readonly schema: string;
   readonly pools: LabPools;
   readonly loop: LoopLog;
+  /**
+   * Has something closed when the scenario ends, however it ends; the last first. For what is not a
+   * pool: proxies, processes, servers, sessions.
+   */
+  defer(close: () => Promise<unknown>): void;
   /** Says what begins now; `expectedMs` is how long it is expected to take. */
   step(arm: string, expectedMs: number, note?: string): void;
   /**

@@ -1,12 +1,9 @@
 // Scenario 2, how its arms run: bursts, the guide's steady traffic, and one caller after the other.
 
-import { sum } from "../compare.ts";
-import { LatencyHistogram } from "../histogram.ts";
-import { runClosedLoad, runOpenLoad } from "../load.ts";
-import { readTreeCpuMs } from "../machine.ts";
 import { type ArmPool, warmUp } from "../pools.ts";
 import { poissonArrivals, type LabRandom } from "../random.ts";
 import type { ScenarioContext } from "../scenario.ts";
+import { closedTurn, mustNotFail, openTurn, type Turn } from "../turn.ts";
 
 /** How many requests a burst has, and how far apart bursts are. */
 export const BURST = { requests: 10, everyMs: 100 } as const;
@@ -24,20 +21,13 @@ export interface IdleArm {
 }
 
 /** What one turn gave. */
-export interface IdleTurn {
-  readonly requests: number;
+export interface IdleTurn extends Turn {
   readonly bursts: number;
-  readonly response: LatencyHistogram;
   /** Mean time from when a request was begun until it ended: without the lateness of timers. */
   readonly serviceMeanMs: number;
-  readonly utilisationRatio: number;
   readonly dials: number;
   readonly maxIdleClosed: number;
   readonly waitCount: number;
-  readonly clientCpuMs: number;
-  /** CPU time of the server; undefined where it cannot be seen. */
-  readonly serverCpuMs: number | undefined;
-  readonly durationMs: number;
 }
 
 const POINT_SELECT = "SELECT b FROM %.idle_items WHERE a = $1";
@@ -96,20 +86,18 @@ export async function runSequential(
   pool: ArmPool,
   requests: number,
 ): Promise<IdleTurn> {
-  const { clock, signal } = context;
+  const { signal } = context;
   const sql = selectOf(context);
-  return measured(context, pool, "effect", async () => {
-    const { response, durationMs } = await runClosedLoad({
-      clock,
-      signal,
+  return counted(pool, 0, async () => {
+    const turn = await closedTurn(context, {
       callers: 1,
       requests,
-      durationMs: Infinity,
+      counts: "effect",
       operate: async (index) => {
         await pool.use((conn) => conn.query(sql, [keyOf(index)], { signal }), signal);
       },
     });
-    return { requests, bursts: 0, response, serviceMeanMs: response.meanMs, durationMs };
+    return { ...turn, serviceMeanMs: turn.response.meanMs };
   });
 }
 
@@ -122,57 +110,41 @@ async function runOpen(
   const { wake, bursts } = how;
   // A client that dials eight times in a burst is busy with that: the load on it is the effect.
   const counts = pool.maxIdleConns >= BURST.requests ? "counts" : "effect";
-  const { clock, signal } = context;
+  const { signal } = context;
   const sql = selectOf(context);
-  return measured(context, pool, counts, async () => {
-    const load = await runOpenLoad({
-      clock,
-      signal,
+  return counted(pool, bursts, async () => {
+    let serviceMs = 0;
+    const { clock } = context;
+    const turn = await openTurn(context, {
       arrivalsMs,
       wake,
+      counts,
       operate: async (index) => {
+        const begunAtMs = clock.nowMs();
         await pool.use((conn) => conn.query(sql, [keyOf(index)], { signal }), signal);
+        serviceMs += clock.nowMs() - begunAtMs;
       },
     });
-    const failures = sum([...load.failed]);
-    if (failures > 0) {
-      throw new Error(`${failures} requests failed: ${Object.keys(load.failures).join(", ")}`);
-    }
-    const response = new LatencyHistogram();
-    for (const ms of load.responseMs) response.recordMs(ms);
-    const requests = arrivalsMs.length;
-    const serviceMeanMs = response.meanMs - sum([...load.lateMs]) / requests;
-    return { requests, bursts, response, serviceMeanMs, durationMs: load.durationMs };
+    mustNotFail([turn]);
+    return { ...turn, serviceMeanMs: serviceMs / turn.requests };
   });
 }
 
-async function measured(
-  context: ScenarioContext,
+/** Adds what the pool counted meanwhile. */
+async function counted(
   pool: ArmPool,
-  counts: "counts" | "effect",
-  run: () => Promise<
-    Pick<IdleTurn, "requests" | "bursts" | "response" | "serviceMeanMs" | "durationMs">
-  >,
+  bursts: number,
+  run: () => Promise<Turn & { readonly serviceMeanMs: number }>,
 ): Promise<IdleTurn> {
-  const { postmasterPid } = context.facts;
-  const readCpu = async (): Promise<number | undefined> =>
-    postmasterPid === undefined ? undefined : readTreeCpuMs(postmasterPid);
   const before = pool.stats();
-  const cpuBefore = await readCpu();
-  context.loop.begin();
   const turn = await run();
-  const { clientCpuMs, utilisationRatio } = context.loop.end(counts);
-  const cpuAfter = await readCpu();
   const after = pool.stats();
   return {
     ...turn,
-    utilisationRatio,
+    bursts,
     dials: after.dialCount - before.dialCount,
     maxIdleClosed: after.maxIdleClosed - before.maxIdleClosed,
     waitCount: after.waitCount - before.waitCount,
-    clientCpuMs,
-    serverCpuMs:
-      cpuBefore === undefined || cpuAfter === undefined ? undefined : cpuAfter - cpuBefore,
   };
 }
 
@@ -182,11 +154,4 @@ function selectOf(context: ScenarioContext): string {
 
 function keyOf(index: number): number {
   return (index % ITEMS) + 1;
-}
-
-/** The response times of several turns as one histogram. */
-export function responseOf(turns: readonly IdleTurn[]): LatencyHistogram {
-  const all = new LatencyHistogram();
-  for (const turn of turns) all.add(turn.response);
-  return all;
 }

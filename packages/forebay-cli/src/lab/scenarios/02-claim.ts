@@ -1,5 +1,6 @@
 // Scenario 2, the guide's statements one by one.
 
+import { claimOf } from "../claim.ts";
 import type { Claim, ClaimPart, ScenarioContext } from "../scenario.ts";
 import { duration, figure, percent, withInterval } from "../words.ts";
 import { GUIDE_RATE_PER_S } from "./02-arms.ts";
@@ -14,27 +15,23 @@ export function claimOfIdle(context: ScenarioContext, figures: IdleFigures): Cla
     handshakePart(context),
     closedPart(figures),
   ];
-  const refuted = parts.some((part) => part.verdict === "refuted");
-  return {
-    text:
-      `At ${GUIDE_RATE_PER_S} queries/s without bursts, MaxIdleConns = 2 closes most connections ` +
+  return claimOf(
+    `At ${GUIDE_RATE_PER_S} queries/s without bursts, MaxIdleConns = 2 closes most connections ` +
       "right after use; with as many idle as open, p99 drops by the cost of a handshake, and " +
       "10,000 sequential queries go from 3.5 ms to 0.5 ms each.",
-    verdict: refuted
-      ? "refuted"
-      : parts.every((part) => part.verdict === "holds")
-        ? "holds"
-        : "inconclusive",
-    why: refuted
-      ? "The setting is right, the workload and the verification are not: neither steady traffic " +
+    parts,
+    {
+      refuted:
+        "The setting is right, the workload and the verification are not: neither steady traffic " +
         "of short queries nor one caller needs more than two connections at once " +
         `(${percent(figures.closedPerRequest)} of the requests closed one; ` +
         `${withInterval(figures.sequential["database/sql"])} times as long per query). It takes ` +
         "bursts for the effect to show: there p99 was " +
-        `${withInterval(figures.bursts["database/sql"].p99Ratio)} times, by database/sql's rules.`
-      : "Every statement that was measured came out as the guide says.",
-    parts,
-  };
+        `${withInterval(figures.bursts["database/sql"].p99Ratio)} times, by database/sql's rules.`,
+      holds: "Every statement came out as the guide says.",
+      inconclusive: "What could be decided came out as the guide says.",
+    },
+  );
 }
 
 function churnPart(figures: IdleFigures): ClaimPart {

@@ -1,9 +1,11 @@
 // Scenario 2, arms and plots as the report shows them.
 
 import { mean, sum } from "../compare.ts";
+import { barPlot, latencyPlot } from "../plot.ts";
 import type { Arm, ArmRole, Plot } from "../scenario.ts";
+import { measuresOf, responseOf } from "../turn.ts";
 import { duration, figure } from "../words.ts";
-import { BURST, GUIDE_RATE_PER_S, type IdleTurn, responseOf, type Rules } from "./02-arms.ts";
+import { BURST, GUIDE_RATE_PER_S, type IdleTurn, type Rules } from "./02-arms.ts";
 import type { IdleFigures } from "./02-findings.ts";
 import type { IdleMeasured } from "./02-idle-equals-open.ts";
 
@@ -51,21 +53,15 @@ function armOf(
   turns: readonly IdleTurn[],
   role: ArmRole,
 ): Arm {
-  const requests = sum(turns.map((turn) => turn.requests));
-  const server = turns.map((turn) => turn.serverCpuMs).filter((ms) => ms !== undefined);
   return {
     name: `${rules === "Forebay" ? "Forebay" : "database/sql's rules"}, ${load}, ${idle} idle`,
     role,
     settings: { maxOpenConns: BURST.requests, maxIdleConns: idle },
     measures: {
-      requests,
-      ...responseOf(turns).measures(),
+      ...measuresOf(turns),
       dials: sum(turns.map((turn) => turn.dials)),
       maxIdleClosed: sum(turns.map((turn) => turn.maxIdleClosed)),
       waitCount: sum(turns.map((turn) => turn.waitCount)),
-      clientCpuPerRequestMs: sum(turns.map((turn) => turn.clientCpuMs)) / requests,
-      ...(server.length === turns.length ? { serverCpuPerRequestMs: sum(server) / requests } : {}),
-      eventLoopUtilisationRatio: mean(turns.map((turn) => turn.utilisationRatio)),
       meanTurnMs: mean(turns.map((turn) => turn.durationMs)),
     },
   };
@@ -76,55 +72,38 @@ export function plotsOfIdle(measured: IdleMeasured, figures: IdleFigures): Plot[
   const { bursts } = measured;
   const go = figures.bursts["database/sql"];
   const own = figures.bursts.Forebay;
-  const bar = (name: string, value: number, role: ArmRole) => ({
-    name,
-    value,
-    role,
-    label: figure(value),
-  });
   return [
-    {
-      kind: "lines",
-      title: "Latency in bursts of ten",
-      note:
-        `p99 by database/sql's rules ${duration(go.twoP99Ms)} with two idle, ` +
+    latencyPlot(
+      "Latency in bursts of ten",
+      `p99 by database/sql's rules ${duration(go.twoP99Ms)} with two idle, ` +
         `${duration(go.allP99Ms)} with ten; Forebay ${duration(own.twoP99Ms)} and ` +
         `${duration(own.allP99Ms)}.`,
-      x: { label: "percentile", scale: "percentile" },
-      y: { label: "ms", scale: "log" },
-      series: [
+      [
         {
           name: "database/sql's rules, 2 idle",
           style: "dashes",
-          points: responseOf(bursts["database/sql"].two).curve(),
+          response: responseOf(bursts["database/sql"].two),
         },
         {
           name: "database/sql's rules, 10 idle",
-          style: "line",
-          points: responseOf(bursts["database/sql"].all).curve(),
+          response: responseOf(bursts["database/sql"].all),
         },
-        {
-          name: "Forebay, 2 idle",
-          style: "dashes",
-          points: responseOf(bursts.Forebay.two).curve(),
-        },
-        { name: "Forebay, 10 idle", style: "line", points: responseOf(bursts.Forebay.all).curve() },
+        { name: "Forebay, 2 idle", style: "dashes", response: responseOf(bursts.Forebay.two) },
+        { name: "Forebay, 10 idle", response: responseOf(bursts.Forebay.all) },
       ],
-    },
-    {
-      kind: "bars",
-      title: "Connections dialed",
-      note:
-        `In ${sum(bursts.Forebay.two.map((turn) => turn.bursts))} bursts each, all connections ` +
+    ),
+    barPlot(
+      "Connections dialed",
+      `In ${sum(bursts.Forebay.two.map((turn) => turn.bursts))} bursts each, all connections ` +
         "open beforehand: each dial replaces one that was closed too early.",
-      x: { label: "dials", scale: "linear" },
-      bars: [
-        bar("database/sql's rules, 2 idle", go.dialsTwo, "baseline"),
-        bar("Forebay, 2 idle", own.dialsTwo, "baseline"),
-        bar("database/sql's rules, 10 idle", go.dialsAll, "change"),
-        bar("Forebay, 10 idle", own.dialsAll, "change"),
+      { label: "dials", scale: "linear" },
+      [
+        { name: "database/sql's rules, 2 idle", value: go.dialsTwo, role: "baseline" },
+        { name: "Forebay, 2 idle", value: own.dialsTwo, role: "baseline" },
+        { name: "database/sql's rules, 10 idle", value: go.dialsAll, role: "change" },
+        { name: "Forebay, 10 idle", value: own.dialsAll, role: "change" },
       ],
-    },
+    ),
     sequentialPlot(measured, figures),
   ];
 }
@@ -137,19 +116,13 @@ function sequentialPlot(measured: IdleMeasured, figures: IdleFigures): Plot {
     { name: "2 idle", turns: sequential.Forebay.two, role: "negative control" as const },
     { name: "10 idle", turns: sequential.Forebay.all, role: "negative control" as const },
   ];
-  return {
-    kind: "bars",
-    title: "One caller, p50",
-    note:
-      "Two or ten idle make no difference to one caller " +
+  return barPlot(
+    "One caller, p50",
+    "Two or ten idle make no difference to one caller " +
       `(${figure(figures.sequential.Forebay.value)} times); none makes it ` +
       `${figure(figures.noneRatio.value)} times as slow.`,
-    x: { label: "ms", scale: "log" },
-    bars: bars.map(({ name, turns, role }) => ({
-      name,
-      value: at(turns),
-      role,
-      label: duration(at(turns)),
-    })),
-  };
+    { label: "ms", scale: "log" },
+    bars.map(({ name, turns, role }) => ({ name, value: at(turns), role })),
+    duration,
+  );
 }
