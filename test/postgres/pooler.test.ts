@@ -142,21 +142,30 @@ describe.skipIf(PGBOUNCER === undefined)(`behind PgBouncer ${NEEDS_PGBOUNCER}`, 
     for (let n = 0; n < 3; n++) expect(await stmt.queryRow([n])).toEqual({ n });
   });
 
-  test("queries in mode transaction go on unprepared, and say so once", async () => {
+  test.each([
+    ["", {}],
+    [" for all connections with settings of their own", { beforeConnect: () => ({}) }],
+  ])("queries in mode transaction go on unprepared, and say so once%s", async (_, hooks) => {
     const warnings: string[] = [];
     const onWarning = (warning: Error & { code?: string }): void => {
       if (warning.code === "FOREBAY_STATEMENT_MODE") warnings.push(warning.message);
     };
     process.on("warning", onWarning);
     try {
-      const db = database(pooler.url("transaction"), { maxOpenConns: 2 });
-      const other = database(pooler.url("transaction"), { maxOpenConns: 1 });
+      const db = database(pooler.url("transaction"), { maxOpenConns: 2, hooks });
+      const other = database(pooler.url("transaction"), { maxOpenConns: 2 });
       const ask = async (n: number) => db.queryRow("SELECT $1::int AS n", [n]);
-      expect(await ask(0)).toEqual({ n: 0 });
-      // Somebody holds the session on which it was prepared: the next call gets another.
+      const askTwice = async (n: number) => {
+        expect(await Promise.all([ask(n), ask(n)])).toEqual([{ n }, { n }]);
+      };
+      await askTwice(0);
+      // Somebody holds the sessions on which it was prepared: the next calls get others.
       await other.transaction(async (tx) => {
         await tx.query("SELECT 1");
-        for (let n = 1; n < 10; n++) expect(await ask(n)).toEqual({ n });
+        await other.transaction(async (second) => {
+          await second.query("SELECT 1");
+          for (let n = 1; n < 10; n++) await askTwice(n);
+        });
       });
       for (let n = 10; n < 20; n++) expect(await ask(n)).toEqual({ n });
       await new Promise((resolve) => setImmediate(resolve));

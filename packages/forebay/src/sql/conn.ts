@@ -88,7 +88,7 @@ export class Conn<C extends DriverConn = DriverConn> implements Querier, AsyncDi
   }
 
   /** See `Querier.prepare`. The statement ends with the `Conn`. */
-  prepare(sql: string, options?: ExecOptions): Promise<Stmt> {
+  prepare(sql: string, options?: OperationOptions): Promise<Stmt> {
     const scope = this.#scope;
     return prepareStmt(scope, sql, () => scope.isOver, options);
   }

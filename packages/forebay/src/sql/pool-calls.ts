@@ -97,7 +97,7 @@ export class PoolCalls<C extends DriverConn = DriverConn> implements Querier {
    * Prepares a statement on one connection now, so that a wrong one is found; on others when it
    * first runs there. See `Stmt`.
    */
-  prepare(sql: string, options?: ExecOptions): Promise<Stmt> {
+  prepare(sql: string, options?: OperationOptions): Promise<Stmt> {
     return prepareStmt(this.#runner, sql, () => false, options);
   }
 

@@ -106,7 +106,7 @@ export class Tx<C extends DriverConn = DriverConn> implements Querier, AsyncDisp
   }
 
   /** See `Querier.prepare`. The statement ends with the transaction. */
-  prepare(sql: string, options?: ExecOptions): Promise<Stmt> {
+  prepare(sql: string, options?: OperationOptions): Promise<Stmt> {
     const scope = this.#scope;
     return prepareStmt(scope, sql, () => scope.isOver, options);
   }

@@ -46,15 +46,21 @@ export class PostgresConnector implements Connector<PgConnection> {
       );
     }
     const config = resolveConfig(this.#connInfo, { ...this.#options, ...settings });
-    return this.#isSameDatabase(config, settings)
-      ? { ...config, types: this.#config.types }
-      : config;
+    return { ...config, ...this.#sharedBy(config, settings) };
   }
 
-  /** Whether what was loaded from the database holds for another configuration, too. */
-  #isSameDatabase(config: TargetConfig, settings: PostgresOptions): boolean {
+  /** What holds for all connections of the connector, with the settings of one as well. */
+  #sharedBy(config: TargetConfig, settings: PostgresOptions): Partial<TargetConfig> {
+    const { deadlines, statements, types } = this.#config;
     const isSame = describeTarget(config) === describeTarget(this.#config);
-    return isSame && settings.types === undefined && settings.int8 === undefined;
+    const { clock, statementMode, statementCacheMax } = settings;
+    return {
+      ...(clock === undefined ? { deadlines } : {}),
+      ...(isSame && statementMode === undefined && statementCacheMax === undefined
+        ? { statements }
+        : {}),
+      ...(isSame && settings.types === undefined && settings.int8 === undefined ? { types } : {}),
+    };
   }
 
   shouldRetryConnect(error: unknown): boolean {
