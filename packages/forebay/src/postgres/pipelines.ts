@@ -14,7 +14,7 @@ import { fitArgs } from "../sql/args.ts";
 import { NoRowsError } from "../sql/errors.ts";
 import type { ExecResult } from "../sql/types.ts";
 import type { Channel } from "./wire/channel.ts";
-import { type Ending, type ResultCall, WHOLE_RESULT } from "./wire/call.ts";
+import { type Ask, type Ending, type ResultCall, WHOLE_RESULT } from "./wire/call.ts";
 import { channelOf, type PgConnection, statementsOf } from "./wire/connection.ts";
 import type { Request } from "./wire/request.ts";
 import type { Statements } from "./wire/statements.ts";
@@ -121,7 +121,7 @@ export class Pipelines {
     args: readonly unknown[],
     options: StatementOptions | undefined,
   ): Promise<DriverResult> {
-    return this.#run(sql, args, options, this.#whole, 0);
+    return this.#run({ sql, args, options, ending: this.#whole, tries: 0 });
   }
 
   /** As `run`, for the first row. Rejects with `NoRowsError` where there is none. */
@@ -130,7 +130,7 @@ export class Pipelines {
     args: readonly unknown[],
     options: StatementOptions | undefined,
   ): Promise<unknown> {
-    return this.#run(sql, args, options, this.#firstRow, 0);
+    return this.#run({ sql, args, options, ending: this.#firstRow, tries: 0 });
   }
 
   /** As `run`, for what was done. */
@@ -139,28 +139,21 @@ export class Pipelines {
     args: readonly unknown[],
     options: StatementOptions | undefined,
   ): Promise<ExecResult> {
-    return this.#run(sql, args, options, this.#count, 0);
+    return this.#run({ sql, args, options, ending: this.#count, tries: 0 });
   }
 
-  #run<T>(
-    sql: string,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-    tries: number,
-  ): Promise<T> {
-    const signal = options?.signal;
+  #run<T>(ask: Ask<T>): Promise<T> {
+    const signal = ask.options?.signal;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const pipeline = this.#pick();
-    if (pipeline === undefined) return this.#wait(sql, args, options, ending, tries);
-    return send(pipeline, sql, args, options, ending, tries);
+    return pipeline === undefined ? this.#wait(ask) : send(pipeline, ask);
   }
 
   /** A call of which nothing was sent is made again. */
   readonly #retry = <T>(call: ResultCall<T>): Promise<T> | undefined => {
-    const { sql, args, options, ending, tries } = call;
-    if (sql === undefined || tries >= RETRIES || !isBadConn(call.error)) return undefined;
-    return this.#run(sql, args, options, ending, tries + 1);
+    const { sql, ask } = call;
+    if (sql === undefined || ask.tries >= RETRIES || !isBadConn(call.error)) return undefined;
+    return this.#run({ ...ask, tries: ask.tries + 1 });
   };
 
   readonly #whole: Ending<DriverResult> = { ...WHOLE_RESULT, recover: this.#retry };
@@ -271,14 +264,8 @@ export class Pipelines {
 
   // ---- Waiting ----
 
-  #wait<T>(
-    sql: string,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-    tries: number,
-  ): Promise<T> {
-    const signal = options?.signal;
+  #wait<T>(ask: Ask<T>): Promise<T> {
+    const signal = ask.options?.signal;
     return new Promise<T>((resolve, reject) => {
       const settle = (): void => {
         call.isSettled = true;
@@ -291,7 +278,7 @@ export class Pipelines {
       const call: WaitingCall = {
         sendOn: (pipeline) => {
           settle();
-          resolve(send(pipeline, sql, args, options, ending, tries));
+          resolve(send(pipeline, ask));
         },
         reject: (error) => {
           settle();
@@ -356,21 +343,14 @@ export class Pipelines {
  * Sends a statement. The channel's gate is passed: an open pipeline is usable, has nothing that
  * must settle first, and never rows that are still being read.
  */
-function send<T>(
-  { conn, statements }: Pipeline,
-  sql: string,
-  args: readonly unknown[],
-  options: StatementOptions | undefined,
-  ending: Ending<T>,
-  tries: number,
-): Promise<T> {
-  let fitted: readonly unknown[];
+function send<T>({ conn, statements }: Pipeline, ask: Ask<T>): Promise<T> {
+  let args: readonly unknown[];
   try {
-    fitted = fitArgs(args, conn);
+    args = fitArgs(ask.args, conn);
   } catch (error) {
     return Promise.reject(error);
   }
-  return statements.query(sql, fitted, options, ending, tries);
+  return statements.query(args === ask.args ? ask : { ...ask, args });
 }
 
 /** Whether it takes one more. One whose first statement has not moved for a while does not. */

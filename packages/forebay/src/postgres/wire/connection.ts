@@ -15,7 +15,7 @@ import type {
 } from "../../driver/driver.ts";
 import { isBadConn } from "../../driver/errors.ts";
 import { checkBatch } from "./batch.ts";
-import { ResultCall, WHOLE_RESULT } from "./call.ts";
+import { askWhole, ResultCall } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { cleanSession } from "./clean-session.ts";
 import { copyIn, type CopyResult, type CopySource } from "./copy-in.ts";
@@ -111,7 +111,7 @@ export class PgConnection implements DriverConn {
   query(sql: string, args: readonly unknown[], options?: StatementOptions): Promise<DriverResult> {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => this.query(sql, args, options));
-    return this.#statements.query(sql, args, options, WHOLE_RESULT);
+    return this.#statements.query(askWhole(sql, args, options));
   }
 
   /**
@@ -200,9 +200,7 @@ export class PgConnection implements DriverConn {
     checkBatch(statements);
     await this.#channel.gate(options?.signal);
     return Promise.allSettled(
-      statements.map(({ sql, args = [] }) =>
-        this.#statements.query(sql, args, options, WHOLE_RESULT),
-      ),
+      statements.map(({ sql, args = [] }) => this.#statements.query(askWhole(sql, args, options))),
     );
   }
 
@@ -274,7 +272,8 @@ export class PgConnection implements DriverConn {
 /** COMMIT. */
 class CommitCall extends ResultCall {
   constructor(channel: Channel, options: OperationOptions | undefined) {
-    super(channel, "simple", undefined, [], { ...options, timeoutMs: Infinity }, WHOLE_RESULT);
+    const ask = askWhole("COMMIT", [], { ...options, timeoutMs: Infinity });
+    super(channel, "simple", undefined, ask);
     this.isCancellable = false;
   }
 
