@@ -133,16 +133,11 @@ export class Channel implements SessionHost, CallHost {
     return new BadConnError("the connection had been lost before the request", { cause });
   }
 
-  /** Begins to write a request: returns the position to go back to when that fails. */
-  begin(): number {
+  /** Writes the messages of a request. Throws, with nothing of it written, what `write` throws. */
+  write(write: () => void): void {
     for (const name of this.#unneeded) writeCloseStatement(this.writer, name);
     this.#unneeded.length = 0;
-    return this.writer.mark();
-  }
-
-  /** Writes the messages of a request. Throws, with nothing written, what `write` throws. */
-  write(write: () => void): void {
-    const start = this.begin();
+    const start = this.writer.mark();
     try {
       write();
     } catch (error) {

@@ -12,8 +12,10 @@ import type {
   StatementOptions,
 } from "../../driver/driver.ts";
 import { BatchCall, type BatchItem } from "./batch.ts";
-import { type Ask, askWhole, Call, ResultCall } from "./call.ts";
+import { type Ask, askWhole, ResultCall } from "./call.ts";
 import type { Channel } from "./channel.ts";
+import { describe } from "./describe.ts";
+import { DescribedText } from "./described-text.ts";
 import { interpolate } from "./interpolate.ts";
 import type { Again, KeptText } from "./kept-text.ts";
 import { loadTypes, reloadTypes } from "./load-types.ts";
@@ -35,7 +37,6 @@ import type { SessionDirt } from "./session-dirt.ts";
 import { hasSeveralStatements, isPreparable } from "./sql-text.ts";
 import { StatementCache } from "./statement-cache.ts";
 import type { StatementMode } from "./statement-settings.ts";
-import { DescribedText } from "./described-text.ts";
 import { Description, Statement } from "./statement.ts";
 import type { FieldDescription } from "./proto/backend.ts";
 
@@ -70,15 +71,6 @@ function checkTimeout(timeoutMs: number | undefined): void {
     "ARGUMENT_INVALID",
     "timeoutMs must be above 0 milliseconds; Infinity stands for no limit",
   );
-}
-
-/** Parse and Describe alone. */
-class PrepareCall extends Call<void> {
-  constructor(channel: Channel, signal: AbortSignal | undefined) {
-    super(channel, "prepare", "object", undefined, signal);
-  }
-
-  protected override finish(): void {}
 }
 
 /** The statements of one connection. */
@@ -346,17 +338,8 @@ export class Statements implements Again {
     sql: string,
     options: OperationOptions | undefined,
   ): Promise<Description> {
-    const channel = this.#channel;
-    channel.write(() => {
-      writeParse(channel.writer, name, sql);
-      writeDescribeStatement(channel.writer, name);
-      channel.writer.bytes(SYNC);
-    });
-    const call = new PrepareCall(channel, options?.signal);
-    channel.submit(call);
-    await call.promise;
-    const { paramOids = [], fields } = call;
-    const { types } = channel.config;
+    const { paramOids, fields } = await describe(this.#channel, name, sql, options);
+    const { types } = this.#channel.config;
     if (types.misses(paramOids, fields)) await this.reloadTypes();
     return new Description(paramOids, fields, types);
   }
