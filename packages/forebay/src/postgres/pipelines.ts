@@ -5,13 +5,15 @@
 import { addAbortListener, removeAbortListener } from "../base/abort.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { UsageError } from "../base/errors.ts";
-import { Queue } from "../base/queue.ts";
+import { type Linked, LinkedList } from "../base/linked-list.ts";
 import type { DriverResult, StatementOptions } from "../driver/driver.ts";
 import { isBadConn } from "../driver/errors.ts";
+import { PoolError } from "../pool/errors.ts";
 import type { Lease } from "../pool/lease.ts";
 import { coreOf, isDueBack, type Pool, waiterCount } from "../pool/pool.ts";
+import { SteadyClock } from "../pool/steady-clock.ts";
 import { fitArgs } from "../sql/args.ts";
-import { NoRowsError } from "../sql/errors.ts";
+import { doneOf, firstRowOf } from "../sql/runner.ts";
 import type { ExecResult } from "../sql/types.ts";
 import type { Channel } from "./wire/channel.ts";
 import { type Ask, type Ending, type ResultCall, WHOLE_RESULT } from "./wire/call.ts";
@@ -24,7 +26,8 @@ import { hasSeveralStatements, isPreparable } from "./wire/sql-text.ts";
 /** How statements of many callers share connections. */
 export interface PipeliningOptions {
   /**
-   * How many statements may be under way on one connection; one more waits. A whole number from 1.
+   * How many statements may be under way on one connection; one more waits, for acquireTimeoutMs at
+   * most. A whole number from 1.
    * @defaultValue 64
    */
   readonly depth?: number | undefined;
@@ -64,22 +67,25 @@ interface Pipeline {
 }
 
 /** A call that waits for room. */
-interface WaitingCall {
+interface WaitingCall extends Linked<WaitingCall> {
   readonly sendOn: (pipeline: Pipeline) => void;
   readonly reject: (error: unknown) => void;
-  readonly deadlineAtMs: number;
-  isSettled: boolean;
+  readonly beganAtMs: number;
+  readonly timeoutMs: number;
 }
 
 /** The shared connections of one `PostgresDB`. */
 export class Pipelines {
   readonly #pool: Pool<PgConnection>;
   readonly #clock: Clock;
+  /** For those who wait: a stall of the event loop is not their patience. */
+  readonly #time: SteadyClock;
   readonly #depth: number;
   readonly #maxConns: () => number;
   readonly #slowLooks: number;
   readonly #open: Pipeline[] = [];
-  readonly #waiting: Queue<WaitingCall> = new Queue();
+  /** In order of arrival. */
+  readonly #waiting: LinkedList<WaitingCall> = new LinkedList();
   /** Whether a text may be sent with others; absent where that has not been asked. */
   #texts = new Map<string, boolean>();
   /** Acquires under way. */
@@ -91,6 +97,7 @@ export class Pipelines {
   constructor(pool: Pool<PgConnection>, clock: Clock, options: PipeliningOptions) {
     this.#pool = pool;
     this.#clock = clock;
+    this.#time = new SteadyClock(clock, () => {});
     this.#depth = checkCount("depth", options.depth ?? DEPTH);
     const { maxConns } = options;
     if (maxConns !== undefined) checkCount("maxConns", maxConns);
@@ -159,15 +166,12 @@ export class Pipelines {
   readonly #whole: Ending<DriverResult> = { ...WHOLE_RESULT, recover: this.#retry };
 
   readonly #firstRow: Ending<unknown> = {
-    finish: ({ rows }) => {
-      if (rows.length === 0) throw new NoRowsError();
-      return rows[0];
-    },
+    finish: firstRowOf,
     recover: this.#retry,
   };
 
   readonly #count: Ending<ExecResult> = {
-    finish: ({ rowsAffected, command }) => ({ rowsAffected, command }),
+    finish: doneOf,
     recover: this.#retry,
   };
 
@@ -259,6 +263,7 @@ export class Pipelines {
       this.#sweepIsDue = false;
       const isOver = ({ channel }: Pipeline) => channel.session.pending === 0;
       for (const pipeline of this.#open.filter(isOver)) this.#end(pipeline);
+      this.#serve();
     });
   }
 
@@ -268,7 +273,7 @@ export class Pipelines {
     const signal = ask.options?.signal;
     return new Promise<T>((resolve, reject) => {
       const settle = (): void => {
-        call.isSettled = true;
+        this.#waiting.remove(call);
         if (signal !== undefined) removeAbortListener(signal, onAbort);
       };
       const onAbort = (): void => {
@@ -284,29 +289,54 @@ export class Pipelines {
           settle();
           reject(error);
         },
-        deadlineAtMs: this.#pool.acquireDeadlineAtMs(),
-        isSettled: false,
+        beganAtMs: this.#time.nowMs(),
+        timeoutMs: coreOf(this.#pool).limits.acquireTimeoutMs,
+        list: undefined,
+        previous: undefined,
+        next: undefined,
       };
       if (signal !== undefined) addAbortListener(signal, onAbort);
-      this.#waiting.push(call);
+      this.#waiting.append(call);
       this.#look();
     });
   }
 
   /** Sends what waits, as far as there is room. */
   #serve(): void {
-    while (this.#waiting.size > 0) {
+    for (let { head } = this.#waiting; head !== undefined; { head } = this.#waiting) {
       const pipeline = this.#pick();
       if (pipeline === undefined) return;
-      const call = this.#waiting.shift();
-      if (call?.isSettled === false) call.sendOn(pipeline);
+      head.sendOn(pipeline);
     }
   }
 
   #rejectAll(error: unknown): void {
-    for (let call = this.#waiting.shift(); call !== undefined; call = this.#waiting.shift()) {
-      if (!call.isSettled) call.reject(error);
+    for (const call of this.#waiting) call.reject(error);
+  }
+
+  /** Who gets no room gives up when he would give up waiting for a connection. */
+  #expire(): void {
+    // Where there is no connection, the acquire under way says when to give up, and why.
+    if (this.#open.length === 0) return;
+    const nowMs = this.#time.nowMs();
+    for (const call of this.#waiting) {
+      const waitedMs = nowMs - call.beganAtMs;
+      if (waitedMs < call.timeoutMs) return;
+      call.reject(this.#timeoutError(waitedMs));
     }
+  }
+
+  #timeoutError(waitedMs: number): PoolError {
+    const oldest = coreOf(this.#pool).slots.leased.head;
+    return new PoolError("POOL_TIMEOUT", {
+      phase: "wait",
+      waitedMs,
+      stats: this.#pool.stats(),
+      oldestLeaseMs: oldest === undefined ? undefined : this.#clock.nowMs() - oldest.leasedAtMs,
+      lastDialError: undefined,
+      isHopeless: false,
+      bulkhead: "",
+    });
   }
 
   // ---- From time to time ----
@@ -314,8 +344,11 @@ export class Pipelines {
   #look(): void {
     if (this.#timer !== undefined) return;
     if (this.#open.length === 0 && this.#waiting.size === 0) return;
+    this.#time.expectBy(this.#time.nowMs() + LOOK_MS);
     this.#timer = this.#clock.setTimer(LOOK_MS, () => {
       this.#timer = undefined;
+      // Behind the answers that have come in meanwhile.
+      if (this.#waiting.size > 0) this.#clock.afterIo(() => this.#expire());
       for (const pipeline of this.#open) this.#lookAt(pipeline);
       this.#giveWay();
       this.#serve();
