@@ -109,17 +109,9 @@ export class CopyOut implements AsyncIterable<Buffer> {
     this.#isTaken = true;
   }
 
-  async #pass(): Promise<void> {
-    for (;;) {
-      const gate = this.#channel.gate(this.#options?.signal);
-      if (gate === undefined) return;
-      await gate;
-    }
-  }
-
   async #open<T>(sink: Sink<T>): Promise<Reading<T>> {
     if (hasSeveralStatements(this.#sql)) throw notCopyOut();
-    await this.#pass();
+    await this.#channel.pass(this.#options?.signal);
     const channel = this.#channel;
     channel.write(() => writeQuery(channel.writer, this.#sql));
     const reading = new Reading(channel, sink, this.#options?.signal);
@@ -129,7 +121,7 @@ export class CopyOut implements AsyncIterable<Buffer> {
 
   /** The columns that a query gives. */
   async #describe(sql: string): Promise<readonly FieldDescription[]> {
-    await this.#pass();
+    await this.#channel.pass(this.#options?.signal);
     return (await describe(this.#channel, "", sql, this.#options)).fields;
   }
 }

@@ -206,11 +206,11 @@ export class Statements implements Again {
     for (const { sql, args = NO_ARGS } of statements) {
       if (mode === "exec" || mode === "simple" || !this.#needTypes(args)) continue;
       if (this.#cache.find(sql) === undefined) {
-        await this.#channel.gate(options?.signal);
+        await this.#channel.pass(options?.signal);
         void this.#cache.add(sql, await this.#prepare(sql, options))?.close();
       }
     }
-    await this.#channel.gate(options?.signal);
+    await this.#channel.pass(options?.signal);
   }
 
   /** Writes one statement of a batch. `texts` are those that it has prepared so far. */
@@ -306,14 +306,14 @@ export class Statements implements Again {
   async #runAgain<T>(stale: KeptText, ask: Ask<T>): Promise<T> {
     const { signal } = ask.options ?? {};
     const { facts, config } = this.#channel;
-    await this.#channel.gate(signal);
+    await this.#channel.pass(signal);
     if (stale instanceof Statement && config.statements.mode === "cache-statement") {
       // Somebody may have deallocated it; or it is another server's by now.
       const pid = "SELECT pg_backend_pid()";
       const { rows } = await this.#runSimple(pid, askWhole(pid, NO_ARGS, ROWS_AS_ARRAYS));
       const [row] = rows as [number][];
       if (row?.[0] !== facts.processId) config.statements.fallBack();
-      await this.#channel.gate(signal);
+      await this.#channel.pass(signal);
     }
     return this.query({ ...ask, tries: ask.tries + 1 });
   }
@@ -329,7 +329,7 @@ export class Statements implements Again {
     if (keeping === "cache-statement" || keeping === "cache-describe") {
       void this.#cache.add(sql, text)?.close();
     }
-    await channel.gate(options?.signal);
+    await channel.pass(options?.signal);
     return text.run(ask);
   }
 
@@ -372,7 +372,7 @@ export class Statements implements Again {
     args: readonly unknown[],
     signal: AbortSignal | undefined,
   ): Promise<string> {
-    await this.#channel.gate(signal);
+    await this.#channel.pass(signal);
     const options: StatementOptions = { ...ROWS_AS_ARRAYS, signal };
     const { rows } = await this.#runUnnamed(askWhole(sql, args, options));
     const [[text] = []] = rows as unknown[][];
