@@ -212,14 +212,18 @@ describe("beside pipelines", () => {
     expect(both[0].rows).toEqual([{ two: 2 }]);
   });
 
-  test("a text that has proved slow keeps nobody waiting any more", async () => {
-    const db = pipelined({ maxOpenConns: 2, pipelining: { slowMs: 20 } });
-    await db.query("SELECT pg_sleep(0.2)");
-    const slow = db.query("SELECT pg_sleep(0.2)").then(() => "slow");
-    const quick = Promise.all(range(50).map(() => db.query("SELECT 1"))).then(() => "quick");
-    expect(await Promise.race([slow, quick])).toBe("quick");
-    await slow;
-  });
+  test.each(["cache-statement", "exec"] as const)(
+    "a text that has proved slow keeps nobody waiting any more: %s",
+    async (mode) => {
+      const connection = { statementMode: mode };
+      const db = pipelined({ maxOpenConns: 2, pipelining: { slowMs: 20 }, connection });
+      await db.query("SELECT pg_sleep(0.2)");
+      const slow = db.query("SELECT pg_sleep(0.2)").then(() => "slow");
+      const quick = Promise.all(range(50).map(() => db.query("SELECT 1"))).then(() => "quick");
+      expect(await Promise.race([slow, quick])).toBe("quick");
+      await slow;
+    },
+  );
 
   test("idle connections go back to the pool", async () => {
     const db = pipelined();

@@ -158,8 +158,8 @@ export class Pipelines {
 
   /** A call of which nothing was sent is made again. */
   readonly #retry = <T>(call: ResultCall<T>): Promise<T> | undefined => {
-    const { sql, ask } = call;
-    if (sql === undefined || ask.tries >= RETRIES || !isBadConn(call.error)) return undefined;
+    const { ask } = call;
+    if (ask.tries >= RETRIES || !isBadConn(call.error)) return undefined;
     return this.#run({ ...ask, tries: ask.tries + 1 });
   };
 

@@ -169,6 +169,7 @@ export class ResultCall<T = DriverResult> extends Call<T> {
     const timeoutMs = options?.timeoutMs ?? host.config.statementTimeoutMs;
     super(host, kind, options?.rowMode ?? "object", shape, options?.signal, timeoutMs);
     this.ask = ask;
+    this.sql = ask.sql;
   }
 
   protected override finish(): T {

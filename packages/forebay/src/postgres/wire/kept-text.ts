@@ -45,7 +45,6 @@ class KeptCall<T> extends ResultCall<T> {
     again: Again | undefined,
   ) {
     super(channel, kind, text.knownShape, ask);
-    this.sql = ask.sql;
     this.#text = text;
     this.#again = again;
   }

@@ -46,7 +46,6 @@ class FirstRun<T> extends ResultCall<T> {
 
   constructor(channel: Channel, ask: Ask<T>, onEnd: (call: FirstRun<T>) => void) {
     super(channel, "unnamed", undefined, ask);
-    this.sql = ask.sql;
     this.#onEnd = onEnd;
   }
 
