@@ -1,7 +1,11 @@
 // Many callers on few connections: who gets what, and what becomes of those who give up.
 
 import { afterEach, describe, expect, inject, test, vi } from "vitest";
-import { type Clock, systemClock } from "../../packages/forebay/src/base/clock.ts";
+import {
+  type Clock,
+  type MonotonicMs,
+  systemClock,
+} from "../../packages/forebay/src/base/clock.ts";
 import {
   openPostgres,
   type PostgresDB,
@@ -224,6 +228,29 @@ describe("beside pipelines", () => {
       await slow;
     },
   );
+
+  test("a text that has proved slow gets another chance, the next after twice as long", async () => {
+    let laterMs = 0;
+    const nowMs = (): MonotonicMs => (systemClock.nowMs() + laterMs) as MonotonicMs;
+    const clock = { ...systemClock, nowMs };
+    const db = pipelined({ maxOpenConns: 1, clock, pipelining: { slowMs: 20 } });
+    const sql = "SELECT pg_sleep($1)";
+    const isShared = async () => {
+      const before = db.stats().pool.acquireCount;
+      await Promise.all(range(20).map(() => db.query(sql, [0])));
+      return db.stats().pool.acquireCount - before < 20;
+    };
+    expect(await isShared()).toBe(true);
+    await db.query(sql, [0.2]);
+    expect(await isShared()).toBe(false);
+    laterMs += 10_000;
+    expect(await isShared()).toBe(true);
+    await db.query(sql, [0.2]);
+    laterMs += 10_000;
+    expect(await isShared()).toBe(false);
+    laterMs += 10_000;
+    expect(await isShared()).toBe(true);
+  });
 
   test("idle connections go back to the pool", async () => {
     const db = pipelined();

@@ -39,7 +39,8 @@ export interface PipeliningOptions {
   readonly maxConns?: number | undefined;
   /**
    * A statement that takes longer than this keeps those behind it waiting: from then on its text
-   * gets a connection of its own. In milliseconds, above 0. @defaultValue 50
+   * gets a connection of its own, for 10 seconds, and twice as long each further time. In
+   * milliseconds, above 0. @defaultValue 50
    */
   readonly slowMs?: number | undefined;
 }
@@ -50,8 +51,20 @@ const SLOW_MS = 50;
 const LOOK_MS = 10;
 /** So many texts are remembered; then all are forgotten, and learnt again. */
 const TEXTS_MAX = 4096;
+/**
+ * So long a text counts as slow that has proved so once. It may have been the server that stood
+ * still for a moment, so it gets another chance; each time that it proves slow again, after twice as
+ * long.
+ */
+const SLOW_FOR_MS = 10_000;
 /** A call of which nothing was sent is made again so often, as on any other connection. */
 const RETRIES = 2;
+
+/** A text that has proved slow. */
+interface SlowText {
+  readonly untilMs: number;
+  readonly forMs: number;
+}
 
 /** One connection that several callers share. */
 interface Pipeline {
@@ -87,7 +100,7 @@ export class Pipelines {
   /** In order of arrival. */
   readonly #waiting: LinkedList<WaitingCall> = new LinkedList();
   /** Whether a text may be sent with others; absent where that has not been asked. */
-  #texts = new Map<string, boolean>();
+  #texts = new Map<string, boolean | SlowText>();
   /** Acquires under way. */
   #opening = 0;
   #sweepIsDue = false;
@@ -113,7 +126,8 @@ export class Pipelines {
    */
   takes(sql: string): boolean {
     const known = this.#texts.get(sql);
-    if (known !== undefined) return known;
+    if (typeof known === "boolean") return known;
+    if (known !== undefined) return this.#clock.nowMs() >= known.untilMs;
     const isTaken = isPreparable(sql) && !hasSeveralStatements(sql) && !changesSession(sql);
     this.#note(sql, isTaken);
     return isTaken;
@@ -360,15 +374,21 @@ export class Pipelines {
     const { head } = pipeline.channel.session;
     pipeline.headLooks = head !== undefined && head === pipeline.head ? pipeline.headLooks + 1 : 0;
     pipeline.head = head;
-    if (pipeline.headLooks >= this.#slowLooks && head?.sql !== undefined) {
-      this.#note(head.sql, false);
+    if (pipeline.headLooks === this.#slowLooks && head?.sql !== undefined) {
+      this.#noteSlow(head.sql);
     }
     if (isDueBack(this.#pool, pipeline.lease)) pipeline.isDraining = true;
   }
 
-  #note(sql: string, isTaken: boolean): void {
+  #noteSlow(sql: string): void {
+    const known = this.#texts.get(sql);
+    const forMs = typeof known === "object" ? 2 * known.forMs : SLOW_FOR_MS;
+    this.#note(sql, { untilMs: this.#clock.nowMs() + forMs, forMs });
+  }
+
+  #note(sql: string, known: boolean | SlowText): void {
     if (this.#texts.size >= TEXTS_MAX) this.#texts = new Map();
-    this.#texts.set(sql, isTaken);
+    this.#texts.set(sql, known);
   }
 }
 
