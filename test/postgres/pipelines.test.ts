@@ -229,7 +229,7 @@ describe("beside pipelines", () => {
     },
   );
 
-  test("a text that has proved slow gets another chance, the next after twice as long", async () => {
+  test("a slow text gets another chance, and the next one after twice as long", async () => {
     let laterMs = 0;
     const nowMs = (): MonotonicMs => (systemClock.nowMs() + laterMs) as MonotonicMs;
     const clock = { ...systemClock, nowMs };

@@ -53,8 +53,7 @@ const LOOK_MS = 10;
 const TEXTS_MAX = 4096;
 /**
  * So long a text counts as slow that has proved so once. It may have been the server that stood
- * still for a moment, so it gets another chance; each time that it proves slow again, after twice as
- * long.
+ * still for a moment, so it gets another chance; when it proves slow again, after twice as long.
  */
 const SLOW_FOR_MS = 10_000;
 /** A call of which nothing was sent is made again so often, as on any other connection. */
