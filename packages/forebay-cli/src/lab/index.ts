@@ -6,6 +6,7 @@ import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
 import { nestedAcquire } from "./scenarios/21-nested-acquire.ts";
+import { overload } from "./scenarios/23-overload.ts";
 
 export type { LabReport, ReportedServer } from "./run.ts";
 export type {
@@ -17,7 +18,7 @@ export type {
   ScenarioReport,
 } from "./scenario.ts";
 
-const SCENARIOS: readonly Scenario[] = [littlesLaw, idleEqualsOpen, batchInsert, nestedAcquire];
+const SCENARIOS: readonly Scenario[] = [littlesLaw, idleEqualsOpen, batchInsert, nestedAcquire, overload];
 
 /**
  * Settings of a server that is started for the lab. A fifth of the guide's 200 connections, as the
