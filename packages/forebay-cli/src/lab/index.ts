@@ -5,6 +5,7 @@ import type { LabProgress, LabServer, Scenario } from "./scenario.ts";
 import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
+import { waiterOrder } from "./scenarios/18-waiter-order.ts";
 import { nestedAcquire } from "./scenarios/21-nested-acquire.ts";
 import { overload } from "./scenarios/23-overload.ts";
 
@@ -18,7 +19,14 @@ export type {
   ScenarioReport,
 } from "./scenario.ts";
 
-const SCENARIOS: readonly Scenario[] = [littlesLaw, idleEqualsOpen, batchInsert, nestedAcquire, overload];
+const SCENARIOS: readonly Scenario[] = [
+  littlesLaw,
+  idleEqualsOpen,
+  batchInsert,
+  waiterOrder,
+  nestedAcquire,
+  overload,
+];
 
 /**
  * Settings of a server that is started for the lab. A fifth of the guide's 200 connections, as the
