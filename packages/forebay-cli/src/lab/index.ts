@@ -5,6 +5,7 @@ import type { LabProgress, LabServer, Scenario } from "./scenario.ts";
 import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
+import { errorChurn } from "./scenarios/17-error-churn.ts";
 import { waiterOrder } from "./scenarios/18-waiter-order.ts";
 import { nestedAcquire } from "./scenarios/21-nested-acquire.ts";
 import { overload } from "./scenarios/23-overload.ts";
@@ -23,6 +24,7 @@ const SCENARIOS: readonly Scenario[] = [
   littlesLaw,
   idleEqualsOpen,
   batchInsert,
+  errorChurn,
   waiterOrder,
   nestedAcquire,
   overload,
