@@ -56,8 +56,8 @@ export class Judge {
   readonly #warned = { leak: 0, slow: 0 };
   readonly #slow = new Overdue();
   readonly #leaks = new Overdue();
-  /** When a connection last came back. */
-  #endedAtMs = -Infinity;
+  /** When a connection was last given up, on the clock. */
+  retiredAtMs = -Infinity;
   #innerCallsNow = 0;
   #stalledMs = 0;
   #serverCountBefore: number;
@@ -220,7 +220,6 @@ export class Judge {
     if (held === undefined) return;
     held.conn.owner = undefined;
     held.conn.aliveAtMs = this.#clock.nowMs();
-    this.#endedAtMs = this.nowMs;
     this.#restSince.set(held.conn.id, this.nowMs);
     const share = this.shares.get(bulkhead);
     if (share !== undefined) share.inUse -= 1;
@@ -270,8 +269,8 @@ export class Judge {
     const code = (error as { readonly code?: unknown } | undefined)?.code;
     const listeners = getEventListeners(controller.signal, "abort").length;
     this.#hold(listeners === 0, "O9 a warm-up that has ended leaves no listener");
-    // One that came back, and had to go, between the end and the news of it is no fault.
-    const isExact = !this.#hooks.guardAcquires && this.#endedAtMs !== this.nowMs;
+    // One that had to go between the end and the news of it is no fault.
+    const isExact = !this.#hooks.guardAcquires && this.retiredAtMs !== this.#clock.nowMs();
     if (error === undefined) this.#hold(open >= count || !isExact, `O16 ${count} are open`);
     else if (code === "POOL_CLOSED") this.#hold(this.closing !== undefined, "O16 it is closed");
     else if (code === "CONNECT_FAILED") this.#hold(!this.#setting.mayRetry, "O16 it is hopeless");

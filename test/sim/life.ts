@@ -91,11 +91,16 @@ export class Life {
     });
     this.judge = new Judge(setting, clock, connector, this.pool, this.hooks);
     // No count tells it: who queues may, in the same step, have somebody else served.
-    const { lanes } = coreOf(this.pool);
+    const { lanes, slots } = coreOf(this.pool);
     const enqueue = lanes.enqueue.bind(lanes);
     lanes.enqueue = (waiter) => {
       this.#enqueued += 1;
       return enqueue(waiter);
+    };
+    const move = slots.move.bind(slots);
+    slots.move = (slot, kind) => {
+      if (kind === "closing") this.judge.retiredAtMs = clock.nowMs();
+      move(slot, kind);
     };
   }
 
