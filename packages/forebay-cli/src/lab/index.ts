@@ -9,6 +9,8 @@ import { errorChurn } from "./scenarios/17-error-churn.ts";
 import { waiterOrder } from "./scenarios/18-waiter-order.ts";
 import { nestedAcquire } from "./scenarios/21-nested-acquire.ts";
 import { overload } from "./scenarios/23-overload.ts";
+import { eventLoopStall } from "./scenarios/24-event-loop-stall.ts";
+import { gracefulShutdown } from "./scenarios/26-graceful-shutdown.ts";
 
 export type { LabReport, ReportedServer } from "./run.ts";
 export type {
@@ -28,6 +30,8 @@ const SCENARIOS: readonly Scenario[] = [
   waiterOrder,
   nestedAcquire,
   overload,
+  eventLoopStall,
+  gracefulShutdown,
 ];
 
 /**

@@ -1,6 +1,7 @@
 // Scenario 17: statements that fail, such as a unique violation, leave the connection as good as
 // before. A pool that closes it all the same pays for a new one at each error.
 
+import { needConnections } from "../budget.ts";
 import { claimOf, estimatedPart, part } from "../claim.ts";
 import {
   bootstrap,
@@ -22,7 +23,6 @@ import {
   type Judge,
   type Scenario,
   type ScenarioContext,
-  ScenarioNotPossible,
 } from "../scenario.ts";
 import { measuresOf, openTurn, responseOf, type Turn } from "../turn.ts";
 import { type Question, verdictOf } from "../verdict.ts";
@@ -63,13 +63,7 @@ interface ChurnTurn extends Turn {
 type Measured = Readonly<Record<WayName, readonly ChurnTurn[]>>;
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  const needed = CONNECTIONS * NAMES.length;
-  if (context.facts.budget < needed) {
-    throw new ScenarioNotPossible(
-      `It needs ${needed} connections, and may use ${context.facts.budget}. ` +
-        context.facts.budgetNote,
-    );
-  }
+  needConnections(context, CONNECTIONS * NAMES.length);
   const { pools, schema, signal } = context;
   await pools.watcher.exec(`CREATE TABLE ${schema}.churn (a bigint PRIMARY KEY)`);
   await pools.watcher.exec(`INSERT INTO ${schema}.churn VALUES (0)`);

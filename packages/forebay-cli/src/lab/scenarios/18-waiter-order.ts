@@ -1,6 +1,7 @@
 // Scenario 18: in which order those who wait are served. database/sql picks one at random; a queue
 // keeps the longest wait near the mean.
 
+import { needConnections } from "../budget.ts";
 import { claimOf, estimatedPart, part } from "../claim.ts";
 import { type Estimate, median, medianRatio, takeTurns } from "../compare.ts";
 import { barPlot, latencyPlot } from "../plot.ts";
@@ -12,7 +13,6 @@ import {
   type Judge,
   type Scenario,
   type ScenarioContext,
-  ScenarioNotPossible,
 } from "../scenario.ts";
 import { closedTurn, measuresOf, responseOf, type Turn } from "../turn.ts";
 import { type Question, verdictOf } from "../verdict.ts";
@@ -37,12 +37,7 @@ interface Measured {
 }
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  if (context.facts.budget < CONNECTIONS * ORDERS.length) {
-    throw new ScenarioNotPossible(
-      `It needs ${CONNECTIONS * ORDERS.length} connections, and may use ` +
-        `${context.facts.budget}. ${context.facts.budgetNote}`,
-    );
-  }
+  needConnections(context, CONNECTIONS * ORDERS.length);
   const rounds = context.isQuick ? 6 : 8;
   const requests = context.isQuick ? 1500 : 5000;
   const dbs = ORDERS.map((waiterOrder) =>

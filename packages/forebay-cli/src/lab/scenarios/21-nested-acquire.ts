@@ -1,6 +1,7 @@
 // Scenario 21: a caller that holds a connection and asks for a second. With as many such callers as
 // there are connections nobody is ever served.
 
+import { needConnections } from "../budget.ts";
 import { claimOf, part } from "../claim.ts";
 import { exact, sum, takeTurns } from "../compare.ts";
 import { histogramOf } from "../histogram.ts";
@@ -14,7 +15,6 @@ import {
   type Judge,
   type Scenario,
   type ScenarioContext,
-  ScenarioNotPossible,
 } from "../scenario.ts";
 import { measuresOf, openTurn, responseOf, type Turn } from "../turn.ts";
 import { type Question, verdictOf } from "../verdict.ts";
@@ -64,12 +64,7 @@ interface NestedTurn extends Turn {
 type Measured = Readonly<Record<WayName, readonly NestedTurn[]>>;
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  if (context.facts.budget < CONNECTIONS * NAMES.length) {
-    throw new ScenarioNotPossible(
-      `It needs ${CONNECTIONS * NAMES.length} connections, and may use ${context.facts.budget}. ` +
-        context.facts.budgetNote,
-    );
-  }
+  needConnections(context, CONNECTIONS * NAMES.length);
   const rounds = context.isQuick ? 6 : 8;
   const crowds = context.isQuick ? 1 : 3;
   const dbs = NAMES.map((name) =>

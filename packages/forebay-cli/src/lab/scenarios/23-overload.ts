@@ -1,6 +1,7 @@
 // Scenario 23: more requests come than the pool can serve. First come, first served then serves
 // everybody too late; shedding (CoDel) serves some of them in time.
 
+import { needConnections } from "../budget.ts";
 import { claimOf, estimatedPart, part } from "../claim.ts";
 import { bootstrap, type Estimate, exact, mean, sum, takeTurns } from "../compare.ts";
 import { LatencyHistogram } from "../histogram.ts";
@@ -14,7 +15,6 @@ import {
   type Judge,
   type Scenario,
   type ScenarioContext,
-  ScenarioNotPossible,
 } from "../scenario.ts";
 import { closedTurn, measuresOf, openTurn, responseOf, type Turn } from "../turn.ts";
 import { type Question, verdictOf } from "../verdict.ts";
@@ -59,12 +59,7 @@ interface OverloadTurn extends Turn {
 type Measured = Readonly<Record<WayName, readonly OverloadTurn[]>>;
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  if (context.facts.budget < CONNECTIONS * NAMES.length) {
-    throw new ScenarioNotPossible(
-      `It needs ${CONNECTIONS * NAMES.length} connections, and may use ${context.facts.budget}. ` +
-        context.facts.budgetNote,
-    );
-  }
+  needConnections(context, CONNECTIONS * NAMES.length);
   const rounds = context.isQuick ? 6 : 8;
   const turnMs = LEAD_MS + (context.isQuick ? 300 : 1500);
   const dbs = NAMES.map((name) =>
