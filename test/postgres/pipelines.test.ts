@@ -2,6 +2,11 @@
 
 import { afterEach, describe, expect, inject, test, vi } from "vitest";
 import {
+  type Clock,
+  type MonotonicMs,
+  systemClock,
+} from "../../packages/forebay/src/base/clock.ts";
+import {
   openPostgres,
   type PostgresDB,
   type PostgresDBOptions,
@@ -79,6 +84,26 @@ describe("statements of many callers", () => {
       range(100).map((n) => db.queryRow("SELECT $1::int AS n", [n])),
     );
     expect(answers).toEqual(range(100).map((n) => ({ n })));
+  });
+
+  test("wait for room no longer than for a connection, and say so", async () => {
+    const db = pipelined({
+      name: "orders",
+      maxOpenConns: 1,
+      acquireTimeoutMs: 50,
+      pipelining: { depth: 1 },
+    });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const first = errorOf(db.query("SELECT pg_sleep(30)", [], { signal }));
+    const waiting = range(3).map(() => errorOf(db.query("SELECT 1")));
+    for (const error of await Promise.all(waiting)) {
+      expect(error).toMatchObject({ code: "POOL_TIMEOUT", phase: "wait", retryable: true });
+      expect(String(error)).toMatch(/orders: no connection after \d+ms \(max 1: 1 in use/);
+    }
+    controller.abort("enough");
+    expect(await first).toBe("enough");
+    expect(await db.queryRow("SELECT 7 AS n")).toEqual({ n: 7 });
   });
 
   test("are commands too, and no rows are an error where one is wanted", async () => {
@@ -191,19 +216,64 @@ describe("beside pipelines", () => {
     expect(both[0].rows).toEqual([{ two: 2 }]);
   });
 
-  test("a text that has proved slow keeps nobody waiting any more", async () => {
-    const db = pipelined({ maxOpenConns: 2, pipelining: { slowMs: 20 } });
-    await db.query("SELECT pg_sleep(0.2)");
-    const slow = db.query("SELECT pg_sleep(0.2)").then(() => "slow");
-    const quick = Promise.all(range(50).map(() => db.query("SELECT 1"))).then(() => "quick");
-    expect(await Promise.race([slow, quick])).toBe("quick");
-    await slow;
+  test.each(["cache-statement", "exec"] as const)(
+    "a text that has proved slow keeps nobody waiting any more: %s",
+    async (mode) => {
+      const connection = { statementMode: mode };
+      const db = pipelined({ maxOpenConns: 2, pipelining: { slowMs: 20 }, connection });
+      await db.query("SELECT pg_sleep(0.2)");
+      const slow = db.query("SELECT pg_sleep(0.2)").then(() => "slow");
+      const quick = Promise.all(range(50).map(() => db.query("SELECT 1"))).then(() => "quick");
+      expect(await Promise.race([slow, quick])).toBe("quick");
+      await slow;
+    },
+  );
+
+  test("a text that has proved slow gets another chance, the next after twice as long", async () => {
+    let laterMs = 0;
+    const nowMs = (): MonotonicMs => (systemClock.nowMs() + laterMs) as MonotonicMs;
+    const clock = { ...systemClock, nowMs };
+    const db = pipelined({ maxOpenConns: 1, clock, pipelining: { slowMs: 20 } });
+    const sql = "SELECT pg_sleep($1)";
+    const isShared = async () => {
+      const before = db.stats().pool.acquireCount;
+      await Promise.all(range(20).map(() => db.query(sql, [0])));
+      return db.stats().pool.acquireCount - before < 20;
+    };
+    expect(await isShared()).toBe(true);
+    await db.query(sql, [0.2]);
+    expect(await isShared()).toBe(false);
+    laterMs += 10_000;
+    expect(await isShared()).toBe(true);
+    await db.query(sql, [0.2]);
+    laterMs += 10_000;
+    expect(await isShared()).toBe(false);
+    laterMs += 10_000;
+    expect(await isShared()).toBe(true);
   });
 
   test("idle connections go back to the pool", async () => {
     const db = pipelined();
     await Promise.all(range(50).map(() => db.query("SELECT 1")));
     await vi.waitFor(() => expect(db.stats().inUse).toBe(0));
+  });
+
+  test("who waits for room is served when a shared connection has gone to another", async () => {
+    // Without the timers by which pipelines are looked at from time to time.
+    const timer = { cancel: () => {}, keepAlive: () => {} };
+    const setTimer: Clock["setTimer"] = (delayMs, fire) =>
+      delayMs === 10 ? timer : systemClock.setTimer(delayMs, fire);
+    const db = pipelined({
+      maxOpenConns: 1,
+      clock: { ...systemClock, setTimer },
+      pipelining: { depth: 1 },
+    });
+    const first = db.query("SELECT pg_sleep(0.05)");
+    const waiting = db.queryRow("SELECT 7 AS n");
+    const tx = await db.begin();
+    await first;
+    await tx.commit();
+    expect(await waiting).toEqual({ n: 7 });
   });
 
   test("a reset of the pool reaches the shared connections", async () => {

@@ -11,6 +11,7 @@ import {
   isPgError,
   type PgConnection,
 } from "../../packages/forebay/src/postgres/index.ts";
+import { channelOf } from "../../packages/forebay/src/postgres/wire/connection.ts";
 import { connect, errorOf, eventually, openSession, rowsOf, untilBusy } from "./wire-session.ts";
 
 const overSocket = {
@@ -203,6 +204,41 @@ describe("an aborted signal", () => {
     await rows.close();
     expect(listeners).toBe(0);
   });
+});
+
+describe("a call that waits for an aborted one to settle", () => {
+  const one = [{ sql: "SELECT 1" }];
+  const calls: readonly (readonly [string, (conn: PgConnection) => Promise<unknown>])[] = [
+    ["a query", (conn) => conn.query("SELECT 1", [])],
+    ["a batch", (conn) => conn.pipeline(one)],
+    ["a batch of transactions", (conn) => conn.pipelineSettled(one)],
+    ["a copy in", (conn) => conn.copyIn("COPY nothing FROM STDIN", [])],
+    [
+      "a copy out",
+      (conn) => conn.copyOut("COPY (SELECT 1) TO STDOUT")[Symbol.asyncIterator]().next(),
+    ],
+  ];
+
+  test.each(calls)("is told when the connection goes meanwhile: %s", async (_what, call) => {
+    const [conn, observer] = await Promise.all([connect(), connect()]);
+    const abort = new AbortController();
+    const sleeping = errorOf(conn.query("SELECT pg_sleep(3600)", [], { signal: abort.signal }));
+    await untilBusy(observer, conn.processId);
+    abort.abort("enough");
+    const error = errorOf(call(conn));
+    await conn.close();
+    expect(await error).toBeInstanceOf(BadConnError);
+    expect(await sleeping).toBe("enough");
+  });
+});
+
+test("statements written just after a loss are told that they were not sent", async () => {
+  const conn = await connect();
+  const outcomes = conn.pipelineSettled([{ sql: "SELECT 1" }, { sql: "SELECT 2" }]);
+  channelOf(conn).lose(new Error("gone"));
+  for (const outcome of await outcomes) {
+    expect(outcome.status === "rejected" && outcome.reason).toBeInstanceOf(BadConnError);
+  }
 });
 
 describe("a connection whose backend is killed", () => {

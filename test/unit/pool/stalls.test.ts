@@ -33,6 +33,28 @@ test("after a stall, only those are turned away whose time was up when it began"
   expect(others[1]?.reason).toMatchObject({ code: "POOL_TIMEOUT", waitedMs: 100 });
 });
 
+test("little of a stall counts as waiting, however far off the deadline is", async () => {
+  const bench = stalling({ maxOpenConns: 1, acquireTimeoutMs: 10_000 });
+  await takeOne(bench);
+  // A timer that is there already must not hide the stall.
+  bench.pool.setConnMaxIdleTimeMs(8000);
+  await bench.advance(100);
+  const acquire = watch(bench.pool.acquire());
+  await bench.advance(1000);
+  bench.clock.stall(60_000);
+  await bench.clock.advance(0);
+  await bench.clock.advance(10_000 - 1000 - 250 - 1);
+  expect(acquire.state).toBe("pending");
+  await bench.clock.advance(251);
+  expect(acquire.reason).toMatchObject({ code: "POOL_TIMEOUT" });
+});
+
+test("a pool in which nobody waits sets no timer for a look at the clock", async () => {
+  const bench = stalling({ connMaxLifetimeMs: 60_000, lifetimeJitterRatio: 0 });
+  await fill(bench, 1);
+  expect(bench.clock.nextTimerAtMs).toBe(60_000);
+});
+
 test("what came back during a stall serves who waits, before any deadline", async () => {
   const bench = stalling({ maxOpenConns: 1, acquireTimeoutMs: 100 });
   const lease = await takeOne(bench);

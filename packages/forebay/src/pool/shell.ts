@@ -20,6 +20,9 @@ import { WarmUps } from "./warm-up.ts";
 import { type PoolWarning, warningMessage } from "./warnings.ts";
 import { withinMs } from "./within.ts";
 
+/** While somebody waits, the clock is looked at this often. */
+const LOOK_MS = 250;
+
 const REJECT_CODES: Readonly<Record<RejectReason, PoolErrorCode>> = {
   "timed-out": "POOL_TIMEOUT",
   closed: "POOL_CLOSED",
@@ -193,12 +196,15 @@ export class PoolShell<C extends PooledConn> implements LeaseOwner<C>, CareEvent
 
   /**
    * One timer for everything that is due. It is moved forward only: an early tick finds nothing to
-   * do, and sets the next.
+   * do, and sets the next. While somebody waits it comes often, so that little of a stall of the
+   * event loop is taken for waiting.
    */
   #setTimer(keepAlive: boolean): void {
     // Looked at first: it may find a stall, which may set the timer.
     const nowMs = this.time.nowMs();
-    const atMs = this.core.wakeAtMs;
+    const { wakeAtMs } = this.core;
+    const isLong = keepAlive && wakeAtMs < Infinity;
+    const atMs = isLong ? Math.min(wakeAtMs, nowMs + LOOK_MS) : wakeAtMs;
     if (atMs < this.#timerAtMs) {
       this.#timer?.cancel();
       this.#timerAtMs = atMs;

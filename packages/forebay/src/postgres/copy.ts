@@ -3,7 +3,8 @@
 import type { Readable } from "node:stream";
 import { UsageError } from "../base/errors.ts";
 import type { OperationOptions } from "../driver/driver.ts";
-import { nameList, tableColumns, type TableColumns, tableName } from "./table-columns.ts";
+import { nameList } from "./names.ts";
+import { tableColumns, type TableColumns, tableName } from "./table-columns.ts";
 import type { PgConnection } from "./wire/connection.ts";
 import type { CopyResult, CopySource } from "./wire/copy-in.ts";
 import type { CopyOut } from "./wire/copy-out.ts";
@@ -13,9 +14,10 @@ import { type CopyFormat, type CopyRows, encodeRows } from "./wire/copy-rows.ts"
 export interface CopyTarget extends TableColumns {
   /**
    * How values travel. `"text"` takes whatever a parameter takes, for every type. `"binary"` takes
-   * values of the type's own kind only, of types that this client writes in binary: no `numeric`,
-   * `date`, `timestamp` or `interval`, and no number as a string. It is much faster where
-   * `timestamptz`, `float8` or `bytea` prevail.
+   * values of the type's own kind only, of types that this client writes in binary: `numeric`,
+   * `date`, `timestamp` and `interval` are taken as strings in the form in which they are read, and
+   * no strings in columns of other numbers. It is much faster where `timestamptz`, `float8` or
+   * `bytea` prevail.
    * @defaultValue `"text"`
    */
   readonly format?: CopyFormat | undefined;

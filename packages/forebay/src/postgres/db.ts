@@ -119,7 +119,8 @@ export class PostgresDB extends DB<PgConnection> {
 
   /**
    * As `batch`, but each statement is a transaction of its own: gives for each what became of it.
-   * Rejects only where no connection is to be had, and for what is no statement.
+   * Rejects only where no connection is to be had, for a signal that was aborted before, and for
+   * what is no statement.
    */
   batchSettled(
     statements: readonly PipelinedStatement[],

@@ -6,12 +6,11 @@ import type { OperationOptions } from "../driver/driver.ts";
 import type { Stmt } from "../sql/stmt.ts";
 import type { Querier, Result, Row } from "../sql/types.ts";
 import { type Batch, Batches, type BatchLimits } from "./batches.ts";
+import { nameList, quoted } from "./names.ts";
 import {
   allColumns,
   checkColumns,
-  nameList,
   pickColumns,
-  quoted,
   type TableColumn,
   type TableColumns,
   tableName,

@@ -23,7 +23,8 @@ import {
   notificationsDropped,
   Subscription,
 } from "./listener-parts.ts";
-import { checkChannel, quoteChannel } from "./notify.ts";
+import { quoted } from "./names.ts";
+import { checkChannel } from "./notify.ts";
 import { poolerBehind, poolerUnsupported, PROBE_BOUND_MS, type ProbedConn } from "./pooler.ts";
 import { callOut } from "./wire/call-out.ts";
 import type { PgConnection } from "./wire/connection.ts";
@@ -350,7 +351,7 @@ export class Listener implements AsyncDisposable {
   }
 
   async #change(conn: ListenerConn, channel: string): Promise<void> {
-    const name = quoteChannel(channel);
+    const name = quoted(channel);
     // Not heard from now on: who listens meanwhile must wait for another LISTEN.
     if (this.#heard.delete(channel)) {
       await this.#ask(conn.query(`UNLISTEN ${name}`, []), "UNLISTEN");

@@ -23,11 +23,6 @@ export function checkChannel(channel: string): void {
   );
 }
 
-/** A channel's name as it is written in `LISTEN`. It is not folded to lower case. */
-export function quoteChannel(channel: string): string {
-  return `"${channel.replaceAll('"', '""')}"`;
-}
-
 /**
  * Notifies a channel: on a `DB` at once, in a transaction when it is committed. Whoever listens
  * gets equal notifications of one transaction once. Names are taken as they are, as by `Listener`.

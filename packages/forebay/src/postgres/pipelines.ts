@@ -5,16 +5,18 @@
 import { addAbortListener, removeAbortListener } from "../base/abort.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { UsageError } from "../base/errors.ts";
-import { Queue } from "../base/queue.ts";
+import { type Linked, LinkedList } from "../base/linked-list.ts";
 import type { DriverResult, StatementOptions } from "../driver/driver.ts";
 import { isBadConn } from "../driver/errors.ts";
+import { PoolError } from "../pool/errors.ts";
 import type { Lease } from "../pool/lease.ts";
 import { coreOf, isDueBack, type Pool, waiterCount } from "../pool/pool.ts";
+import { SteadyClock } from "../pool/steady-clock.ts";
 import { fitArgs } from "../sql/args.ts";
-import { NoRowsError } from "../sql/errors.ts";
+import { doneOf, firstRowOf } from "../sql/runner.ts";
 import type { ExecResult } from "../sql/types.ts";
 import type { Channel } from "./wire/channel.ts";
-import { type Ending, type ResultCall, WHOLE_RESULT } from "./wire/call.ts";
+import { type Ask, type Ending, type ResultCall, WHOLE_RESULT } from "./wire/call.ts";
 import { channelOf, type PgConnection, statementsOf } from "./wire/connection.ts";
 import type { Request } from "./wire/request.ts";
 import type { Statements } from "./wire/statements.ts";
@@ -24,7 +26,8 @@ import { hasSeveralStatements, isPreparable } from "./wire/sql-text.ts";
 /** How statements of many callers share connections. */
 export interface PipeliningOptions {
   /**
-   * How many statements may be under way on one connection; one more waits. A whole number from 1.
+   * How many statements may be under way on one connection; one more waits, for acquireTimeoutMs at
+   * most. A whole number from 1.
    * @defaultValue 64
    */
   readonly depth?: number | undefined;
@@ -36,7 +39,8 @@ export interface PipeliningOptions {
   readonly maxConns?: number | undefined;
   /**
    * A statement that takes longer than this keeps those behind it waiting: from then on its text
-   * gets a connection of its own. In milliseconds, above 0. @defaultValue 50
+   * gets a connection of its own, for 10 seconds, and twice as long each further time. In
+   * milliseconds, above 0. @defaultValue 50
    */
   readonly slowMs?: number | undefined;
 }
@@ -47,8 +51,20 @@ const SLOW_MS = 50;
 const LOOK_MS = 10;
 /** So many texts are remembered; then all are forgotten, and learnt again. */
 const TEXTS_MAX = 4096;
+/**
+ * So long a text counts as slow that has proved so once. It may have been the server that stood
+ * still for a moment, so it gets another chance; each time that it proves slow again, after twice as
+ * long.
+ */
+const SLOW_FOR_MS = 10_000;
 /** A call of which nothing was sent is made again so often, as on any other connection. */
 const RETRIES = 2;
+
+/** A text that has proved slow. */
+interface SlowText {
+  readonly untilMs: number;
+  readonly forMs: number;
+}
 
 /** One connection that several callers share. */
 interface Pipeline {
@@ -64,24 +80,27 @@ interface Pipeline {
 }
 
 /** A call that waits for room. */
-interface WaitingCall {
+interface WaitingCall extends Linked<WaitingCall> {
   readonly sendOn: (pipeline: Pipeline) => void;
   readonly reject: (error: unknown) => void;
-  readonly deadlineAtMs: number;
-  isSettled: boolean;
+  readonly beganAtMs: number;
+  readonly timeoutMs: number;
 }
 
 /** The shared connections of one `PostgresDB`. */
 export class Pipelines {
   readonly #pool: Pool<PgConnection>;
   readonly #clock: Clock;
+  /** For those who wait: a stall of the event loop is not their patience. */
+  readonly #time: SteadyClock;
   readonly #depth: number;
   readonly #maxConns: () => number;
   readonly #slowLooks: number;
   readonly #open: Pipeline[] = [];
-  readonly #waiting: Queue<WaitingCall> = new Queue();
+  /** In order of arrival. */
+  readonly #waiting: LinkedList<WaitingCall> = new LinkedList();
   /** Whether a text may be sent with others; absent where that has not been asked. */
-  #texts = new Map<string, boolean>();
+  #texts = new Map<string, boolean | SlowText>();
   /** Acquires under way. */
   #opening = 0;
   #sweepIsDue = false;
@@ -91,6 +110,7 @@ export class Pipelines {
   constructor(pool: Pool<PgConnection>, clock: Clock, options: PipeliningOptions) {
     this.#pool = pool;
     this.#clock = clock;
+    this.#time = new SteadyClock(clock, () => {});
     this.#depth = checkCount("depth", options.depth ?? DEPTH);
     const { maxConns } = options;
     if (maxConns !== undefined) checkCount("maxConns", maxConns);
@@ -106,7 +126,8 @@ export class Pipelines {
    */
   takes(sql: string): boolean {
     const known = this.#texts.get(sql);
-    if (known !== undefined) return known;
+    if (typeof known === "boolean") return known;
+    if (known !== undefined) return this.#clock.nowMs() >= known.untilMs;
     const isTaken = isPreparable(sql) && !hasSeveralStatements(sql) && !changesSession(sql);
     this.#note(sql, isTaken);
     return isTaken;
@@ -121,7 +142,7 @@ export class Pipelines {
     args: readonly unknown[],
     options: StatementOptions | undefined,
   ): Promise<DriverResult> {
-    return this.#run(sql, args, options, this.#whole, 0);
+    return this.#run({ sql, args, options, ending: this.#whole, tries: 0 });
   }
 
   /** As `run`, for the first row. Rejects with `NoRowsError` where there is none. */
@@ -130,7 +151,7 @@ export class Pipelines {
     args: readonly unknown[],
     options: StatementOptions | undefined,
   ): Promise<unknown> {
-    return this.#run(sql, args, options, this.#firstRow, 0);
+    return this.#run({ sql, args, options, ending: this.#firstRow, tries: 0 });
   }
 
   /** As `run`, for what was done. */
@@ -139,42 +160,32 @@ export class Pipelines {
     args: readonly unknown[],
     options: StatementOptions | undefined,
   ): Promise<ExecResult> {
-    return this.#run(sql, args, options, this.#count, 0);
+    return this.#run({ sql, args, options, ending: this.#count, tries: 0 });
   }
 
-  #run<T>(
-    sql: string,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-    tries: number,
-  ): Promise<T> {
-    const signal = options?.signal;
+  #run<T>(ask: Ask<T>): Promise<T> {
+    const signal = ask.options?.signal;
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     const pipeline = this.#pick();
-    if (pipeline === undefined) return this.#wait(sql, args, options, ending, tries);
-    return send(pipeline, sql, args, options, ending, tries);
+    return pipeline === undefined ? this.#wait(ask) : send(pipeline, ask);
   }
 
   /** A call of which nothing was sent is made again. */
   readonly #retry = <T>(call: ResultCall<T>): Promise<T> | undefined => {
-    const { sql, args, options, ending, tries } = call;
-    if (sql === undefined || tries >= RETRIES || !isBadConn(call.error)) return undefined;
-    return this.#run(sql, args, options, ending, tries + 1);
+    const { ask } = call;
+    if (ask.tries >= RETRIES || !isBadConn(call.error)) return undefined;
+    return this.#run({ ...ask, tries: ask.tries + 1 });
   };
 
   readonly #whole: Ending<DriverResult> = { ...WHOLE_RESULT, recover: this.#retry };
 
   readonly #firstRow: Ending<unknown> = {
-    finish: ({ rows }) => {
-      if (rows.length === 0) throw new NoRowsError();
-      return rows[0];
-    },
+    finish: firstRowOf,
     recover: this.#retry,
   };
 
   readonly #count: Ending<ExecResult> = {
-    finish: ({ rowsAffected, command }) => ({ rowsAffected, command }),
+    finish: doneOf,
     recover: this.#retry,
   };
 
@@ -266,22 +277,17 @@ export class Pipelines {
       this.#sweepIsDue = false;
       const isOver = ({ channel }: Pipeline) => channel.session.pending === 0;
       for (const pipeline of this.#open.filter(isOver)) this.#end(pipeline);
+      this.#serve();
     });
   }
 
   // ---- Waiting ----
 
-  #wait<T>(
-    sql: string,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-    tries: number,
-  ): Promise<T> {
-    const signal = options?.signal;
+  #wait<T>(ask: Ask<T>): Promise<T> {
+    const signal = ask.options?.signal;
     return new Promise<T>((resolve, reject) => {
       const settle = (): void => {
-        call.isSettled = true;
+        this.#waiting.remove(call);
         if (signal !== undefined) removeAbortListener(signal, onAbort);
       };
       const onAbort = (): void => {
@@ -291,35 +297,60 @@ export class Pipelines {
       const call: WaitingCall = {
         sendOn: (pipeline) => {
           settle();
-          resolve(send(pipeline, sql, args, options, ending, tries));
+          resolve(send(pipeline, ask));
         },
         reject: (error) => {
           settle();
           reject(error);
         },
-        deadlineAtMs: this.#pool.acquireDeadlineAtMs(),
-        isSettled: false,
+        beganAtMs: this.#time.nowMs(),
+        timeoutMs: coreOf(this.#pool).limits.acquireTimeoutMs,
+        list: undefined,
+        previous: undefined,
+        next: undefined,
       };
       if (signal !== undefined) addAbortListener(signal, onAbort);
-      this.#waiting.push(call);
+      this.#waiting.append(call);
       this.#look();
     });
   }
 
   /** Sends what waits, as far as there is room. */
   #serve(): void {
-    while (this.#waiting.size > 0) {
+    for (let { head } = this.#waiting; head !== undefined; { head } = this.#waiting) {
       const pipeline = this.#pick();
       if (pipeline === undefined) return;
-      const call = this.#waiting.shift();
-      if (call?.isSettled === false) call.sendOn(pipeline);
+      head.sendOn(pipeline);
     }
   }
 
   #rejectAll(error: unknown): void {
-    for (let call = this.#waiting.shift(); call !== undefined; call = this.#waiting.shift()) {
-      if (!call.isSettled) call.reject(error);
+    for (const call of this.#waiting) call.reject(error);
+  }
+
+  /** Who gets no room gives up when he would give up waiting for a connection. */
+  #expire(): void {
+    // Where there is no connection, the acquire under way says when to give up, and why.
+    if (this.#open.length === 0) return;
+    const nowMs = this.#time.nowMs();
+    for (const call of this.#waiting) {
+      const waitedMs = nowMs - call.beganAtMs;
+      if (waitedMs < call.timeoutMs) return;
+      call.reject(this.#timeoutError(waitedMs));
     }
+  }
+
+  #timeoutError(waitedMs: number): PoolError {
+    const oldest = coreOf(this.#pool).slots.leased.head;
+    return new PoolError("POOL_TIMEOUT", {
+      phase: "wait",
+      waitedMs,
+      stats: this.#pool.stats(),
+      oldestLeaseMs: oldest === undefined ? undefined : this.#clock.nowMs() - oldest.leasedAtMs,
+      lastDialError: undefined,
+      isHopeless: false,
+      bulkhead: "",
+    });
   }
 
   // ---- From time to time ----
@@ -327,8 +358,11 @@ export class Pipelines {
   #look(): void {
     if (this.#timer !== undefined) return;
     if (this.#open.length === 0 && this.#waiting.size === 0) return;
+    this.#time.expectBy(this.#time.nowMs() + LOOK_MS);
     this.#timer = this.#clock.setTimer(LOOK_MS, () => {
       this.#timer = undefined;
+      // Behind the answers that have come in meanwhile.
+      if (this.#waiting.size > 0) this.#clock.afterIo(() => this.#expire());
       for (const pipeline of this.#open) this.#lookAt(pipeline);
       this.#giveWay();
       this.#serve();
@@ -340,15 +374,21 @@ export class Pipelines {
     const { head } = pipeline.channel.session;
     pipeline.headLooks = head !== undefined && head === pipeline.head ? pipeline.headLooks + 1 : 0;
     pipeline.head = head;
-    if (pipeline.headLooks >= this.#slowLooks && head?.sql !== undefined) {
-      this.#note(head.sql, false);
+    if (pipeline.headLooks === this.#slowLooks && head?.sql !== undefined) {
+      this.#noteSlow(head.sql);
     }
     if (isDueBack(this.#pool, pipeline.lease)) pipeline.isDraining = true;
   }
 
-  #note(sql: string, isTaken: boolean): void {
+  #noteSlow(sql: string): void {
+    const known = this.#texts.get(sql);
+    const forMs = typeof known === "object" ? 2 * known.forMs : SLOW_FOR_MS;
+    this.#note(sql, { untilMs: this.#clock.nowMs() + forMs, forMs });
+  }
+
+  #note(sql: string, known: boolean | SlowText): void {
     if (this.#texts.size >= TEXTS_MAX) this.#texts = new Map();
-    this.#texts.set(sql, isTaken);
+    this.#texts.set(sql, known);
   }
 }
 
@@ -356,21 +396,14 @@ export class Pipelines {
  * Sends a statement. The channel's gate is passed: an open pipeline is usable, has nothing that
  * must settle first, and never rows that are still being read.
  */
-function send<T>(
-  { conn, statements }: Pipeline,
-  sql: string,
-  args: readonly unknown[],
-  options: StatementOptions | undefined,
-  ending: Ending<T>,
-  tries: number,
-): Promise<T> {
-  let fitted: readonly unknown[];
+function send<T>({ conn, statements }: Pipeline, ask: Ask<T>): Promise<T> {
+  let args: readonly unknown[];
   try {
-    fitted = fitArgs(args, conn);
+    args = fitArgs(ask.args, conn);
   } catch (error) {
     return Promise.reject(error);
   }
-  return statements.query(sql, fitted, options, ending, tries);
+  return statements.query(args === ask.args ? ask : { ...ask, args });
 }
 
 /** Whether it takes one more. One whose first statement has not moved for a while does not. */

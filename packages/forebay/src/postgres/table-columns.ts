@@ -1,8 +1,8 @@
-// What the catalogue says about the columns of a table, for those who fill it in bulk, and names as
-// SQL wants them.
+// What the catalogue says about the columns of a table, for those who fill it in bulk.
 
 import { UsageError } from "../base/errors.ts";
 import type { OperationOptions } from "../driver/driver.ts";
+import { quoted } from "./names.ts";
 
 /** A table, and which of its columns are meant, in which order. */
 export interface TableColumns {
@@ -123,17 +123,4 @@ export function checkColumns(columns: readonly string[]): void {
 /** The table's name with its schema, quoted. */
 export function tableName({ table, schema }: TableColumns): string {
   return schema === undefined ? quoted(table) : `${quoted(schema)}.${quoted(table)}`;
-}
-
-/** Names, quoted, with commas between. */
-export function nameList(names: readonly string[]): string {
-  return names.map(quoted).join(", ");
-}
-
-/** A name, quoted. Throws `ARGUMENT_INVALID` for what cannot be one. */
-export function quoted(name: string): string {
-  if (typeof name !== "string" || name === "" || name.includes("\0")) {
-    throw new UsageError("ARGUMENT_INVALID", "a name must be text, not empty, and without NUL");
-  }
-  return `"${name.replaceAll('"', '""')}"`;
 }

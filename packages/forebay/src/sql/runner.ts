@@ -68,14 +68,23 @@ export function finishQuery<T>(result: DriverResult, hold: Hold): Result<T> {
 /** Gives the connection back; the first row, or a `NoRowsError`. */
 export function finishQueryRow(result: DriverResult, hold: Hold): unknown {
   hold.release();
-  if (result.rows.length === 0) throw new NoRowsError();
-  return result.rows[0];
+  return firstRowOf(result);
+}
+
+/** The first row. Throws a `NoRowsError` where there is none. */
+export function firstRowOf({ rows }: Pick<DriverResult, "rows">): unknown {
+  if (rows.length === 0) throw new NoRowsError();
+  return rows[0];
 }
 
 /** Gives the connection back; what was done, without rows. */
 export function finishExec(result: DriverResult, hold: Hold): ExecResult {
   hold.release();
-  const { rowsAffected, command, lastInsertId } = result;
+  return doneOf(result);
+}
+
+/** What was done, without rows. */
+export function doneOf({ rowsAffected, command, lastInsertId }: ExecResult): ExecResult {
   return lastInsertId === undefined
     ? { rowsAffected, command }
     : { rowsAffected, command, lastInsertId };

@@ -6,7 +6,7 @@ import { UsageError } from "../../base/errors.ts";
 import type { Column, DriverResult, StatementOptions } from "../../driver/driver.ts";
 import { Call } from "./call.ts";
 import type { Channel } from "./channel.ts";
-import type { KeptText } from "./statement-cache.ts";
+import type { KeptText } from "./kept-text.ts";
 import type { RequestStep } from "./request.ts";
 import type { RowShape } from "./row-shape.ts";
 import { firstWord } from "./sql-text.ts";

@@ -122,6 +122,16 @@ function timedOut(timeoutMs: number): ForebayError {
 
 const NO_COLUMNS: readonly Column[] = [];
 
+/** A statement that is to be run, and what for. */
+export interface Ask<T> {
+  readonly sql: string;
+  readonly args: readonly unknown[];
+  readonly options: StatementOptions | undefined;
+  readonly ending: Ending<T>;
+  /** How often it has been tried before. */
+  readonly tries: number;
+}
+
 /** How the run of a statement ends for whoever asked for it. */
 export interface Ending<T> {
   /** What he gets of a run that has succeeded. Throws where that is an error for him. */
@@ -140,35 +150,33 @@ export const WHOLE_RESULT: Ending<DriverResult> = {
   }),
 };
 
+/** Asks for the whole result of a statement. */
+export function askWhole(
+  sql: string,
+  args: readonly unknown[],
+  options: StatementOptions | undefined,
+): Ask<DriverResult> {
+  return { sql, args, options, ending: WHOLE_RESULT, tries: 0 };
+}
+
 /** A call that gathers its rows. */
 export class ResultCall<T = DriverResult> extends Call<T> {
   /** What was asked, for another try. */
-  readonly args: readonly unknown[];
-  readonly options: StatementOptions | undefined;
-  /** How often it has been tried before. */
-  tries = 0;
-  readonly ending: Ending<T>;
+  readonly ask: Ask<T>;
 
-  constructor(
-    host: CallHost,
-    kind: RequestKind,
-    shape: RowShape | undefined,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-  ) {
+  constructor(host: CallHost, kind: RequestKind, shape: RowShape | undefined, ask: Ask<T>) {
+    const { options } = ask;
     const timeoutMs = options?.timeoutMs ?? host.config.statementTimeoutMs;
     super(host, kind, options?.rowMode ?? "object", shape, options?.signal, timeoutMs);
-    this.args = args;
-    this.options = options;
-    this.ending = ending;
+    this.ask = ask;
+    this.sql = ask.sql;
   }
 
   protected override finish(): T {
-    return this.ending.finish(this);
+    return this.ask.ending.finish(this);
   }
 
   protected override recover(): Promise<T> | undefined {
-    return this.ending.recover?.(this);
+    return this.ask.ending.recover?.(this);
   }
 }

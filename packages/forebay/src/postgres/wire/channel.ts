@@ -127,22 +127,22 @@ export class Channel implements SessionHost, CallHost {
     return isStream ? Promise.reject(streamIsOpen()) : undefined;
   }
 
+  /** Waits until a request may be made. Rejects as `gate` does. */
+  async pass(signal: AbortSignal | undefined): Promise<void> {
+    for (let gate = this.gate(signal); gate !== undefined; gate = this.gate(signal)) await gate;
+  }
+
   /** The error for a request of which nothing was sent. */
   badConn(): BadConnError {
     const cause = this.#lost?.reason;
     return new BadConnError("the connection had been lost before the request", { cause });
   }
 
-  /** Begins to write a request: returns the position to go back to when that fails. */
-  begin(): number {
+  /** Writes the messages of a request. Throws, with nothing of it written, what `write` throws. */
+  write(write: () => void): void {
     for (const name of this.#unneeded) writeCloseStatement(this.writer, name);
     this.#unneeded.length = 0;
-    return this.writer.mark();
-  }
-
-  /** Writes the messages of a request. Throws, with nothing written, what `write` throws. */
-  write(write: () => void): void {
-    const start = this.begin();
+    const start = this.writer.mark();
     try {
       write();
     } catch (error) {
@@ -242,12 +242,7 @@ export class Channel implements SessionHost, CallHost {
     this.#lost = { reason };
     this.#reader.stop();
     this.#socket.destroy();
-    for (const request of this.session.takeAll()) {
-      request.fail(request.order > this.#sentOrder ? this.badConn() : lostInCall(reason));
-      request.rows = [];
-      request.behind = undefined;
-      request.onSettled();
-    }
+    this.#failAll(reason);
     this.#unsettled.clear();
     this.#gone.abort(reason);
     if (this.#isClosing) return;
@@ -283,9 +278,22 @@ export class Channel implements SessionHost, CallHost {
     timer.cancel();
   }
 
+  #failAll(reason: unknown): void {
+    for (const request of this.session.takeAll()) {
+      request.fail(request.order > this.#sentOrder ? this.badConn() : lostInCall(reason));
+      request.rows = [];
+      request.behind = undefined;
+      request.onSettled();
+    }
+  }
+
   readonly #flush = (): void => {
     this.#flushIsDue = false;
-    if (this.#lost !== undefined) return;
+    if (this.#lost !== undefined) {
+      // What has come since then, from those who had been let through before.
+      this.#failAll(this.#lost.reason);
+      return;
+    }
     if (!this.#socket.writable) {
       this.lose(new ConnectionLostError("the connection was closed"));
       return;

@@ -15,7 +15,7 @@ import type {
 } from "../../driver/driver.ts";
 import { isBadConn } from "../../driver/errors.ts";
 import { checkBatch } from "./batch.ts";
-import { ResultCall, WHOLE_RESULT } from "./call.ts";
+import { askWhole, ResultCall } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { cleanSession } from "./clean-session.ts";
 import { copyIn, type CopyResult, type CopySource } from "./copy-in.ts";
@@ -111,7 +111,7 @@ export class PgConnection implements DriverConn {
   query(sql: string, args: readonly unknown[], options?: StatementOptions): Promise<DriverResult> {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => this.query(sql, args, options));
-    return this.#statements.query(sql, args, options, WHOLE_RESULT);
+    return this.#statements.query(askWhole(sql, args, options));
   }
 
   /**
@@ -160,9 +160,9 @@ export class PgConnection implements DriverConn {
    * same for a connection of a pool.
    */
   copyIn(sql: string, source: CopySource, options?: OperationOptions): Promise<CopyResult> {
-    this.#dirt.note(sql, []);
     const gate = this.#channel.gate(options?.signal);
-    if (gate !== undefined) return gate.then(() => copyIn(this.#channel, sql, source, options));
+    if (gate !== undefined) return gate.then(() => this.copyIn(sql, source, options));
+    this.#dirt.note(sql, []);
     return copyIn(this.#channel, sql, source, options);
   }
 
@@ -183,7 +183,7 @@ export class PgConnection implements DriverConn {
     options?: StatementOptions,
   ): Promise<DriverResult[]> {
     checkBatch(statements);
-    await this.#channel.gate(options?.signal);
+    await this.#channel.pass(options?.signal);
     if (statements.length === 0) return [];
     await this.#statements.prepareBatch(statements, options);
     return this.#statements.batch(statements, options);
@@ -191,18 +191,18 @@ export class PgConnection implements DriverConn {
 
   /**
    * Sends several statements at once, each a transaction of its own unless one is open already: one
-   * that fails leaves the others alone. Never rejects but for the arguments of the call itself.
+   * that fails leaves the others alone. Rejects only where nothing was sent: for what is no
+   * statement, for an aborted signal, and on a connection that is lost or has rows that are still
+   * being read. One that is lost later is an outcome of each statement.
    */
   async pipelineSettled(
     statements: readonly PipelinedStatement[],
     options?: StatementOptions,
   ): Promise<PromiseSettledResult<DriverResult>[]> {
     checkBatch(statements);
-    await this.#channel.gate(options?.signal);
+    await this.#channel.pass(options?.signal);
     return Promise.allSettled(
-      statements.map(({ sql, args = [] }) =>
-        this.#statements.query(sql, args, options, WHOLE_RESULT),
-      ),
+      statements.map(({ sql, args = [] }) => this.#statements.query(askWhole(sql, args, options))),
     );
   }
 
@@ -261,10 +261,7 @@ export class PgConnection implements DriverConn {
 
   async #reset(): Promise<void> {
     const channel = this.#channel;
-    for (let gate = channel.gate(undefined); gate !== undefined; ) {
-      await gate;
-      gate = channel.gate(undefined);
-    }
+    await channel.pass(undefined);
     if (this.txStatus !== "I") await this.rollback();
     await cleanSession(this.#dirt, (sql, args) => this.query(sql, args));
     if (channel.config.types.isStale) await this.#statements.reloadTypes();
@@ -274,7 +271,8 @@ export class PgConnection implements DriverConn {
 /** COMMIT. */
 class CommitCall extends ResultCall {
   constructor(channel: Channel, options: OperationOptions | undefined) {
-    super(channel, "simple", undefined, [], { ...options, timeoutMs: Infinity }, WHOLE_RESULT);
+    const ask = askWhole("COMMIT", [], { ...options, timeoutMs: Infinity });
+    super(channel, "simple", undefined, ask);
     this.isCancellable = false;
   }
 

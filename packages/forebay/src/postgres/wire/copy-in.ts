@@ -26,24 +26,18 @@ export const PIECE_BYTES: number = 64 * 1024;
 const TURN_BYTES = 1024 * 1024;
 
 /** See `PgConnection.copyIn`. The gate has been passed. */
-export function copyIn(
+export async function copyIn(
   channel: Channel,
   sql: string,
   source: CopySource,
   options: OperationOptions | undefined,
 ): Promise<CopyResult> {
-  if (hasSeveralStatements(sql)) return Promise.reject(notCopyIn());
-  const start = channel.begin();
-  try {
-    writeQuery(channel.writer, sql);
-  } catch (error) {
-    channel.writer.truncate(start);
-    return Promise.reject(error);
-  }
+  if (hasSeveralStatements(sql)) throw notCopyIn();
+  channel.write(() => writeQuery(channel.writer, sql));
   const copy = new CopyIn(channel, options?.signal);
   channel.submit(copy);
   void copy.feed(source);
-  return copy.promise;
+  return await copy.promise;
 }
 
 /**

@@ -1,20 +1,17 @@
 // COPY TO STDOUT: the server sends, for each row, a message; they are handed out in pieces as they
-// come in. There is nothing to ask the server to wait with: so the socket is not read while more
-// waits here than a portion.
+// come in.
 
 import { Readable } from "node:stream";
-import { addAbortListener, removeAbortListener } from "../../base/abort.ts";
-import type { Timer } from "../../base/clock.ts";
 import { UsageError } from "../../base/errors.ts";
 import type { OperationOptions } from "../../driver/driver.ts";
-import { Call } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { type CopyRowsPlan, rowDecoder } from "./copy-decode.ts";
-import { CLOSE_GRACE_MS, PORTION_BYTES } from "./portal.ts";
+import { describe } from "./describe.ts";
 import type { FieldDescription } from "./proto/backend.ts";
 import { ProtocolError } from "./proto/protocol-error.ts";
-import { SYNC, writeDescribeStatement, writeParse, writeQuery } from "./proto/frontend.ts";
-import { Request, type RequestStep } from "./request.ts";
+import { writeQuery } from "./proto/frontend.ts";
+import { PushedRead } from "./pushed-read.ts";
+import type { RequestStep } from "./request.ts";
 import { notCopyOut } from "./session.ts";
 import { hasSeveralStatements } from "./sql-text.ts";
 
@@ -112,25 +109,11 @@ export class CopyOut implements AsyncIterable<Buffer> {
     this.#isTaken = true;
   }
 
-  async #pass(): Promise<void> {
-    for (;;) {
-      const gate = this.#channel.gate(this.#options?.signal);
-      if (gate === undefined) return;
-      await gate;
-    }
-  }
-
   async #open<T>(sink: Sink<T>): Promise<Reading<T>> {
     if (hasSeveralStatements(this.#sql)) throw notCopyOut();
-    await this.#pass();
+    await this.#channel.pass(this.#options?.signal);
     const channel = this.#channel;
-    const start = channel.begin();
-    try {
-      writeQuery(channel.writer, this.#sql);
-    } catch (error) {
-      channel.writer.truncate(start);
-      throw error;
-    }
+    channel.write(() => writeQuery(channel.writer, this.#sql));
     const reading = new Reading(channel, sink, this.#options?.signal);
     channel.submit(reading.request);
     return reading;
@@ -138,131 +121,44 @@ export class CopyOut implements AsyncIterable<Buffer> {
 
   /** The columns that a query gives. */
   async #describe(sql: string): Promise<readonly FieldDescription[]> {
-    await this.#pass();
-    const channel = this.#channel;
-    const start = channel.begin();
-    try {
-      writeParse(channel.writer, "", sql);
-      writeDescribeStatement(channel.writer, "");
-      channel.writer.bytes(SYNC);
-    } catch (error) {
-      channel.writer.truncate(start);
-      throw error;
-    }
-    const { signal } = this.#options ?? {};
-    const call = new DescribeCall(channel, "prepare", "array", undefined, signal);
-    channel.submit(call);
-    return call.promise;
-  }
-}
-
-/** Parse and Describe of the query whose rows are copied. */
-class DescribeCall extends Call<readonly FieldDescription[]> {
-  protected override finish(): readonly FieldDescription[] {
-    return this.fields;
-  }
-}
-
-/** What the session fills in. */
-class CopyOutRequest extends Request {
-  readonly #owner: Reading<unknown>;
-
-  constructor(owner: Reading<unknown>) {
-    super("copy-out", "array", undefined);
-    this.#owner = owner;
-  }
-
-  override onStep(step: RequestStep): void {
-    if (step === "copying") this.#owner.hasBegun = true;
-  }
-
-  override onCopyData(bytes: Buffer, start: number, end: number): void {
-    this.#owner.onCopyData(bytes, start, end);
-  }
-
-  override onChunk(): void {
-    this.#owner.onChunk();
-  }
-
-  override onSettled(): void {
-    this.#owner.onSettled();
+    await this.#channel.pass(this.#options?.signal);
+    return (await describe(this.#channel, "", sql, this.#options)).fields;
   }
 }
 
 /** One COPY under way, and its one reader. */
-class Reading<T> {
-  readonly request: CopyOutRequest;
-  /** The server has said that it copies. */
-  hasBegun = false;
-  readonly #channel: Channel;
+class Reading<T> extends PushedRead {
   readonly #sink: Sink<T>;
-  readonly #signal: AbortSignal | undefined;
-  #isSettled = false;
-  #isAborted = false;
-  #isAbandoned = false;
-  #closing: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
-  /** Wakes who waits for a change, if anybody does. */
-  #wake: () => void = () => {};
-  #graceTimer: Timer | undefined;
+  /** The server has said that it copies. */
+  #hasBegun = false;
 
   constructor(channel: Channel, sink: Sink<T>, signal: AbortSignal | undefined) {
-    this.request = new CopyOutRequest(this);
-    this.#channel = channel;
+    super(channel, "copy-out", "array", signal);
     this.#sink = sink;
-    this.#signal = signal;
-    if (signal !== undefined) addAbortListener(signal, this);
   }
 
   /** What has come in; waits until something has. `undefined` at the end, and after `close`. */
   async next(): Promise<T | undefined> {
-    const { request } = this;
     for (;;) {
-      if (this.#isAborted) throw this.#signal?.reason;
-      if (this.#closing !== undefined) return undefined;
-      // An error is told when the server is done, so that the connection is free by then.
-      if (request.failed && this.#isSettled) throw request.error;
-      if (!request.failed) {
+      if (this.isClosed) return undefined;
+      this.assertGoing();
+      if (!this.request.failed) {
         const taken = this.#sink.take();
         if (taken !== undefined) {
-          this.#channel.resumeReading();
+          this.channel.resumeReading();
           return taken;
         }
-        if (this.#isSettled) return undefined;
+        if (this.isSettled) return undefined;
       }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await this.change();
     }
   }
 
-  /** Nothing more is wanted. Resolves once the connection is free. */
-  close(): Promise<void> {
-    if (this.#closing !== undefined) return this.#closing.promise;
-    if (this.#isAborted) return this.#channel.unsettled ?? Promise.resolve();
-    let resolve = () => {};
-    const promise = new Promise<void>((done) => {
-      resolve = done;
-    });
-    this.#closing = { promise, resolve };
-    this.#discard();
-    if (this.#isSettled) {
-      resolve();
-    } else {
-      const { clock } = this.#channel.config;
-      this.#graceTimer = clock.setTimer(CLOSE_GRACE_MS, () => this.#abandon());
-    }
-    return promise;
+  override onStep(step: RequestStep): void {
+    if (step === "copying") this.#hasBegun = true;
   }
 
-  /** The signal was aborted. */
-  handleEvent(): void {
-    if (this.#closing !== undefined) return;
-    this.#isAborted = true;
-    this.#discard();
-    this.#abandon();
-  }
-
-  onCopyData(bytes: Buffer, start: number, end: number): void {
+  override onCopyData(bytes: Buffer, start: number, end: number): void {
     const { request } = this;
     if (request.discarded || request.failed) return;
     try {
@@ -274,34 +170,17 @@ class Reading<T> {
     }
   }
 
-  /** Everything that came in at once has been read. */
-  onChunk(): void {
-    const { request } = this;
-    if (request.discarded || request.failed) return;
-    if (this.#sink.waitingBytes > PORTION_BYTES) this.#channel.pauseReading();
-    if (this.#sink.waitingBytes > 0) this.#wake();
+  override onSettled(): void {
+    if (!this.#hasBegun) this.request.fail(notCopyOut());
+    super.onSettled();
   }
 
-  onSettled(): void {
-    if (!this.hasBegun) this.request.fail(notCopyOut());
-    this.#isSettled = true;
-    if (this.#signal !== undefined) removeAbortListener(this.#signal, this);
-    this.#graceTimer?.cancel();
-    if (this.#isAbandoned) this.#channel.settled(this.request);
-    this.#closing?.resolve();
-    this.#wake();
+  protected override get waitingBytes(): number {
+    return this.#sink.waitingBytes;
   }
 
-  #discard(): void {
-    this.request.discarded = true;
+  protected override drop(): void {
     this.#sink.take();
-    this.#channel.resumeReading();
-    this.#wake();
-  }
-
-  #abandon(): void {
-    this.#isAbandoned = true;
-    this.#channel.abandon(this.request);
   }
 }
 

@@ -40,24 +40,18 @@ interface Waiter<T> {
  * known from `shape`, which is `undefined` then, and `"none"` for a statement without columns.
  * `onFailed` is told of the error of a statement that fails.
  */
-export function openPortal(
+export async function openPortal(
   channel: Channel,
   options: StatementOptions | undefined,
   shape: RowShape | "none" | undefined,
   bind: () => void,
   onFailed?: (error: unknown) => void,
 ): Promise<DriverRows> {
-  const start = channel.begin();
-  try {
-    bind();
-  } catch (error) {
-    channel.writer.truncate(start);
-    return Promise.reject(error);
-  }
+  channel.write(bind);
   const portal = new Portal(channel, options, shape === "none" ? undefined : shape, onFailed);
   portal.fetch();
   channel.submit(portal);
-  return shape === undefined ? portal.opened() : Promise.resolve(portal);
+  return shape === undefined ? await portal.opened() : portal;
 }
 
 class Portal extends Request implements DriverRows {

@@ -2,42 +2,7 @@
 // are too many. By the clock algorithm (Corbató): as good as going by the time of the last use, and
 // a use costs no more than a flag.
 
-import type { DriverRows, StatementOptions } from "../../driver/driver.ts";
-import type { Ending, ResultCall } from "./call.ts";
-import type { RowShape } from "./row-shape.ts";
-
-/** Runs a text once more of which something else was kept than the server knows. */
-export interface Again {
-  /** `undefined` where that cannot be. */
-  again<T>(stale: KeptText, call: ResultCall<T>): Promise<T> | undefined;
-}
-
-/** A text that need not be described again. */
-export interface KeptText {
-  readonly sql: string;
-  /**
-   * Runs it; the gate has been passed. `again` is asked in place of a failure that the keeping
-   * itself has caused. `tries` counts earlier ones.
-   */
-  run<T>(
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-    again?: Again,
-    tries?: number,
-  ): Promise<T>;
-  openRows(args: readonly unknown[], options: StatementOptions | undefined): Promise<DriverRows>;
-  /** Writes all messages of a run up to its Sync. Throws `ARGUMENT_INVALID`. */
-  write(args: readonly unknown[]): void;
-  /** How rows are read that come without a description. */
-  readonly knownShape: RowShape | undefined;
-  /** Looks at the error of a run. */
-  note(error: unknown): void;
-  /** Whether it can still be run as it is kept. */
-  isValid(): boolean;
-  /** Frees what the server keeps of it. */
-  close(): Promise<void>;
-}
+import type { KeptText } from "./kept-text.ts";
 
 interface Entry {
   readonly text: KeptText;

@@ -9,14 +9,14 @@ import type {
   DriverStmt,
   StatementOptions,
 } from "../../driver/driver.ts";
-import { type Ending, ResultCall, WHOLE_RESULT } from "./call.ts";
+import { type Ask, askWhole } from "./call.ts";
 import type { Channel } from "./channel.ts";
 import { classify } from "./errors.ts";
+import { type Again, type KeptText, runKept } from "./kept-text.ts";
 import { openPortal } from "./portal.ts";
 import type { FieldDescription } from "./proto/backend.ts";
-import { EXECUTE, EXECUTE_SYNC, resultFormatBytes, writeBind } from "./proto/frontend.ts";
+import { resultFormatBytes, writeBind } from "./proto/frontend.ts";
 import { RowShape } from "./row-shape.ts";
-import type { Again, KeptText } from "./statement-cache.ts";
 import { hasBinary, type TypeRegistry } from "./types/index.ts";
 
 /** What Describe says about a statement, and what follows from it. */
@@ -50,32 +50,6 @@ export class Description {
   }
 }
 
-/** One run of a named statement. */
-class NamedCall<T> extends ResultCall<T> {
-  readonly #statement: Statement;
-  readonly #again: Again | undefined;
-
-  constructor(
-    channel: Channel,
-    statement: Statement,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-    again: Again | undefined,
-  ) {
-    super(channel, "named", statement.description.shape, args, options, ending);
-    this.sql = statement.sql;
-    this.#statement = statement;
-    this.#again = again;
-  }
-
-  protected override recover(): Promise<T> | undefined {
-    this.#statement.note(this.error);
-    if (this.#statement.isValid()) return super.recover();
-    return this.#again?.again(this.#statement, this);
-  }
-}
-
 /** A prepared statement. Made by `PgConnection.prepare`. */
 export class Statement implements DriverStmt, KeptText {
   /** On the server. */
@@ -96,7 +70,7 @@ export class Statement implements DriverStmt, KeptText {
   query(args: readonly unknown[], options?: StatementOptions): Promise<DriverResult> {
     const gate = this.#channel.gate(options?.signal);
     if (gate !== undefined) return gate.then(() => this.query(args, options));
-    return this.run(args, options, WHOLE_RESULT);
+    return this.run(askWhole(this.sql, args, options));
   }
 
   stream(args: readonly unknown[], options?: StatementOptions): Promise<DriverRows> {
@@ -116,31 +90,13 @@ export class Statement implements DriverStmt, KeptText {
     return Promise.resolve();
   }
 
-  run<T>(
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-    again?: Again,
-    tries = 0,
-  ): Promise<T> {
-    const channel = this.#channel;
-    const start = channel.begin();
-    try {
-      this.#bind(args);
-    } catch (error) {
-      channel.writer.truncate(start);
-      return Promise.reject(error);
-    }
-    channel.writer.bytes(EXECUTE_SYNC);
-    const call = new NamedCall(channel, this, args, options, ending, again);
-    call.tries = tries;
-    channel.submit(call);
-    return call.promise;
+  run<T>(ask: Ask<T>, again?: Again): Promise<T> {
+    return runKept(this.#channel, this, "named", ask, again);
   }
 
   /** Runs it for rows that are read as they come; the gate has been passed. */
   openRows(args: readonly unknown[], options: StatementOptions | undefined): Promise<DriverRows> {
-    const bind = (): void => this.#bind(args);
+    const bind = (): void => this.bind(args);
     const shape = this.description.shape ?? "none";
     return openPortal(this.#channel, options, shape, bind, (error) => this.note(error));
   }
@@ -149,16 +105,11 @@ export class Statement implements DriverStmt, KeptText {
     return this.description.shape;
   }
 
-  write(args: readonly unknown[]): void {
-    this.#bind(args);
-    this.#channel.writer.bytes(EXECUTE);
-  }
-
   note(error: unknown): void {
     if (classify(error) === "statement-invalid") this.#isValid = false;
   }
 
-  #bind(args: readonly unknown[]): void {
+  bind(args: readonly unknown[]): void {
     if (this.#isClosed) {
       throw new UsageError("ARGUMENT_INVALID", "the prepared statement has been closed");
     }

@@ -12,9 +12,12 @@ import type {
   StatementOptions,
 } from "../../driver/driver.ts";
 import { BatchCall, type BatchItem } from "./batch.ts";
-import { Call, type Ending, ResultCall, WHOLE_RESULT } from "./call.ts";
+import { type Ask, askWhole, ResultCall } from "./call.ts";
 import type { Channel } from "./channel.ts";
+import { describe } from "./describe.ts";
+import { DescribedText } from "./described-text.ts";
 import { interpolate } from "./interpolate.ts";
+import type { Again, KeptText } from "./kept-text.ts";
 import { loadTypes, reloadTypes } from "./load-types.ts";
 import { openPortal } from "./portal.ts";
 import {
@@ -32,8 +35,8 @@ import {
 import { openResultSets } from "./result-sets.ts";
 import type { SessionDirt } from "./session-dirt.ts";
 import { hasSeveralStatements, isPreparable } from "./sql-text.ts";
-import { type Again, type KeptText, StatementCache } from "./statement-cache.ts";
-import { DescribedText } from "./described-text.ts";
+import { StatementCache } from "./statement-cache.ts";
+import type { StatementMode } from "./statement-settings.ts";
 import { Description, Statement } from "./statement.ts";
 import type { FieldDescription } from "./proto/backend.ts";
 
@@ -41,16 +44,8 @@ import type { FieldDescription } from "./proto/backend.ts";
 class FirstRun<T> extends ResultCall<T> {
   readonly #onEnd: (call: FirstRun<T>) => void;
 
-  constructor(
-    channel: Channel,
-    sql: string,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-    onEnd: (call: FirstRun<T>) => void,
-  ) {
-    super(channel, "unnamed", undefined, args, options, ending);
-    this.sql = sql;
+  constructor(channel: Channel, ask: Ask<T>, onEnd: (call: FirstRun<T>) => void) {
+    super(channel, "unnamed", undefined, ask);
     this.#onEnd = onEnd;
   }
 
@@ -75,15 +70,6 @@ function checkTimeout(timeoutMs: number | undefined): void {
     "ARGUMENT_INVALID",
     "timeoutMs must be above 0 milliseconds; Infinity stands for no limit",
   );
-}
-
-/** Parse and Describe alone. */
-class PrepareCall extends Call<void> {
-  constructor(channel: Channel, signal: AbortSignal | undefined) {
-    super(channel, "prepare", "object", undefined, signal);
-  }
-
-  protected override finish(): void {}
 }
 
 /** The statements of one connection. */
@@ -112,23 +98,14 @@ export class Statements implements Again {
     for (const text of this.#cache.clear()) void text.close();
   }
 
-  /** Runs a text and gathers its rows; the gate has been passed. `tries` counts earlier ones. */
-  query<T>(
-    sql: string,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-    tries = 0,
-  ): Promise<T> {
+  /** Runs a text and gathers its rows; the gate has been passed. */
+  query<T>(ask: Ask<T>): Promise<T> {
+    const { sql, args, options } = ask;
     this.#dirt.note(sql, args);
-    const known = this.#cache.find(sql);
-    if (known !== undefined && options?.timeoutMs === undefined) {
-      return known.run(args, options, ending, this, tries);
-    }
     try {
       checkTimeout(options?.timeoutMs);
-      if (known !== undefined) return known.run(args, options, ending, this, tries);
-      return this.#runUnknown(sql, args, options, ending, tries);
+      const known = this.#cache.find(sql);
+      return known === undefined ? this.#runUnknown(ask) : known.run(ask, this);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -228,22 +205,23 @@ export class Statements implements Again {
     for (const { sql, args = NO_ARGS } of statements) {
       if (mode === "exec" || mode === "simple" || !this.#needTypes(args)) continue;
       if (this.#cache.find(sql) === undefined) {
-        await this.#channel.gate(options?.signal);
+        await this.#channel.pass(options?.signal);
         void this.#cache.add(sql, await this.#prepare(sql, options))?.close();
       }
     }
-    await this.#channel.gate(options?.signal);
+    await this.#channel.pass(options?.signal);
   }
 
   /** Writes one statement of a batch. `texts` are those that it has prepared so far. */
   #writeItem(sql: string, args: readonly unknown[], texts: Set<string>): BatchItem {
+    const { writer, config } = this.#channel;
     this.#dirt.note(sql, args);
     const kept = this.#cache.find(sql);
     if (kept !== undefined) {
-      kept.write(args);
+      kept.bind(args);
+      writer.bytes(EXECUTE);
       return { ...PLAIN_ITEM, shape: kept.knownShape, kept };
     }
-    const { writer, config } = this.#channel;
     const { mode } = config.statements;
     const isNew = mode === "cache-statement" && isPreparable(sql) && !texts.has(sql);
     const name = isNew ? this.#newName() : "";
@@ -261,41 +239,26 @@ export class Statements implements Again {
     };
   }
 
-  #runUnknown<T>(
-    sql: string,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-    tries: number,
-  ): Promise<T> {
+  #runUnknown<T>(ask: Ask<T>): Promise<T> {
+    const { sql, args } = ask;
     const { mode } = this.#channel.config.statements;
     if (mode === "simple") {
-      const text = interpolate(sql, args, this.#channel.session.parameters);
-      return this.#runSimple(text, options, ending);
+      return this.#runSimple(interpolate(sql, args, this.#channel.session.parameters), ask);
     }
     const isKept = isPreparable(sql) && !(args.length === 0 && hasSeveralStatements(sql));
-    if (!isKept && args.length === 0) return this.#runSimple(sql, options, ending);
-    if (mode === "exec" && !this.#mustKnow(args)) {
-      return this.#runUnnamed(sql, args, options, ending);
-    }
+    if (!isKept && args.length === 0) return this.#runSimple(sql, ask);
+    if (mode === "exec" && !this.#mustKnow(args)) return this.#runUnnamed(ask);
     // What these mean depends on the type: it is asked for before they are written.
     if (mode === "describe-exec" || this.#needTypes(args)) {
-      return this.#describeAndRun(sql, isKept, args, options, ending);
+      return this.#describeAndRun(ask, isKept ? mode : undefined);
     }
-    if (!isKept || this.#first.has(sql)) return this.#runUnnamed(sql, args, options, ending);
-    const name = mode === "cache-describe" ? "" : this.#newName();
-    return this.#runFirst(sql, name, args, options, ending, tries);
+    if (!isKept || this.#first.has(sql)) return this.#runUnnamed(ask);
+    return this.#runFirst(ask, mode === "cache-describe" ? "" : this.#newName());
   }
 
   /** Sends the whole statement, and keeps what the server told of it; with a name, prepared. */
-  #runFirst<T>(
-    sql: string,
-    name: string,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-    tries: number,
-  ): Promise<T> {
+  #runFirst<T>(ask: Ask<T>, name: string): Promise<T> {
+    const { sql, args } = ask;
     const channel = this.#channel;
     channel.write(() => {
       writeParse(channel.writer, name, sql);
@@ -311,8 +274,7 @@ export class Statements implements Again {
       // be read first.
       else if (name !== "") channel.forget(name);
     };
-    const call = new FirstRun(channel, sql, args, options, ending, onEnd);
-    call.tries = tries;
+    const call = new FirstRun(channel, ask, onEnd);
     channel.submit(call);
     this.#first.add(sql);
     return call.promise;
@@ -333,46 +295,41 @@ export class Statements implements Again {
     void this.#cache.add(sql, text)?.close();
   }
 
-  again<T>(stale: KeptText, call: ResultCall<T>): Promise<T> | undefined {
+  again<T>(stale: KeptText, ask: Ask<T>): Promise<T> | undefined {
     this.#cache.drop(stale.sql, stale);
     void stale.close();
     // In a transaction it has failed with it.
-    return this.#channel.session.txStatus === "I" ? this.#runAgain(stale, call) : undefined;
+    return this.#channel.session.txStatus === "I" ? this.#runAgain(stale, ask) : undefined;
   }
 
-  async #runAgain<T>(stale: KeptText, call: ResultCall<T>): Promise<T> {
-    const { args, options, ending } = call;
+  async #runAgain<T>(stale: KeptText, ask: Ask<T>): Promise<T> {
+    const { signal } = ask.options ?? {};
     const { facts, config } = this.#channel;
-    await this.#channel.gate(options?.signal);
+    await this.#channel.pass(signal);
     if (stale instanceof Statement && config.statements.mode === "cache-statement") {
       // Somebody may have deallocated it; or it is another server's by now.
-      const asked = this.#runSimple("SELECT pg_backend_pid()", ROWS_AS_ARRAYS, WHOLE_RESULT);
-      const [row] = (await asked).rows as [number][];
+      const pid = "SELECT pg_backend_pid()";
+      const { rows } = await this.#runSimple(pid, askWhole(pid, NO_ARGS, ROWS_AS_ARRAYS));
+      const [row] = rows as [number][];
       if (row?.[0] !== facts.processId) config.statements.fallBack();
-      await this.#channel.gate(options?.signal);
+      await this.#channel.pass(signal);
     }
-    return this.query(stale.sql, args, options, ending, call.tries + 1);
+    return this.query({ ...ask, tries: ask.tries + 1 });
   }
 
-  /** Two round trips: the first one asks for the types. */
-  async #describeAndRun<T>(
-    sql: string,
-    isKept: boolean,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-  ): Promise<T> {
+  /** Two round trips: the first one asks for the types. `keeping` is how the text is kept. */
+  async #describeAndRun<T>(ask: Ask<T>, keeping: StatementMode | undefined): Promise<T> {
+    const { sql, options } = ask;
     const channel = this.#channel;
-    const { mode } = channel.config.statements;
-    const isNamed = isKept && mode === "cache-statement";
-    const text = isNamed
-      ? await this.#prepare(sql, options)
-      : new DescribedText(channel, sql, await this.#describe("", sql, options));
-    if (isNamed || (isKept && mode === "cache-describe")) {
+    const text =
+      keeping === "cache-statement"
+        ? await this.#prepare(sql, options)
+        : new DescribedText(channel, sql, await this.#describe("", sql, options));
+    if (keeping === "cache-statement" || keeping === "cache-describe") {
       void this.#cache.add(sql, text)?.close();
     }
-    await channel.gate(options?.signal);
-    return text.run(args, options, ending);
+    await channel.pass(options?.signal);
+    return text.run(ask);
   }
 
   async #describe(
@@ -380,17 +337,8 @@ export class Statements implements Again {
     sql: string,
     options: OperationOptions | undefined,
   ): Promise<Description> {
-    const channel = this.#channel;
-    channel.write(() => {
-      writeParse(channel.writer, name, sql);
-      writeDescribeStatement(channel.writer, name);
-      channel.writer.bytes(SYNC);
-    });
-    const call = new PrepareCall(channel, options?.signal);
-    channel.submit(call);
-    await call.promise;
-    const { paramOids = [], fields } = call;
-    const { types } = channel.config;
+    const { paramOids, fields } = await describe(this.#channel, name, sql, options);
+    const { types } = this.#channel.config;
     if (types.misses(paramOids, fields)) await this.reloadTypes();
     return new Description(paramOids, fields, types);
   }
@@ -423,19 +371,15 @@ export class Statements implements Again {
     args: readonly unknown[],
     signal: AbortSignal | undefined,
   ): Promise<string> {
-    await this.#channel.gate(signal);
+    await this.#channel.pass(signal);
     const options: StatementOptions = { ...ROWS_AS_ARRAYS, signal };
-    const { rows } = await this.#runUnnamed(sql, args, options, WHOLE_RESULT);
+    const { rows } = await this.#runUnnamed(askWhole(sql, args, options));
     const [[text] = []] = rows as unknown[][];
     return String(text);
   }
 
-  #runUnnamed<T>(
-    sql: string,
-    args: readonly unknown[],
-    options: StatementOptions | undefined,
-    ending: Ending<T>,
-  ): Promise<T> {
+  #runUnnamed<T>(ask: Ask<T>): Promise<T> {
+    const { sql, args } = ask;
     const channel = this.#channel;
     const { writer } = channel;
     channel.write(() => {
@@ -444,15 +388,16 @@ export class Statements implements Again {
       writer.bytes(DESCRIBE_PORTAL);
       writer.bytes(EXECUTE_SYNC);
     });
-    const call = new ResultCall(channel, "unnamed", undefined, args, options, ending);
+    const call = new ResultCall(channel, "unnamed", undefined, ask);
     channel.submit(call);
     return call.promise;
   }
 
-  #runSimple<T>(sql: string, options: StatementOptions | undefined, ending: Ending<T>): Promise<T> {
+  /** `text` is what `ask` comes to without arguments. */
+  #runSimple<T>(text: string, ask: Ask<T>): Promise<T> {
     const channel = this.#channel;
-    channel.write(() => writeQuery(channel.writer, sql));
-    const call = new ResultCall(channel, "simple", undefined, NO_ARGS, options, ending);
+    channel.write(() => writeQuery(channel.writer, text));
+    const call = new ResultCall(channel, "simple", undefined, ask);
     channel.submit(call);
     return call.promise;
   }
