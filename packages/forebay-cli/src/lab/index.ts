@@ -7,7 +7,10 @@ import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
 import { errorChurn } from "./scenarios/17-error-churn.ts";
 import { waiterOrder } from "./scenarios/18-waiter-order.ts";
+import { slowDials } from "./scenarios/19-slow-dials.ts";
+import { lifetimeHerd } from "./scenarios/20-lifetime-herd.ts";
 import { nestedAcquire } from "./scenarios/21-nested-acquire.ts";
+import { fleetBudget } from "./scenarios/22-fleet-budget.ts";
 import { overload } from "./scenarios/23-overload.ts";
 import { eventLoopStall } from "./scenarios/24-event-loop-stall.ts";
 import { gracefulShutdown } from "./scenarios/26-graceful-shutdown.ts";
@@ -28,7 +31,10 @@ const SCENARIOS: readonly Scenario[] = [
   batchInsert,
   errorChurn,
   waiterOrder,
+  slowDials,
+  lifetimeHerd,
   nestedAcquire,
+  fleetBudget,
   overload,
   eventLoopStall,
   gracefulShutdown,

@@ -173,9 +173,9 @@ function describe(measured: Measured, judge: Judge): Findings {
       {
         what: "Callers that fail by timers of their own",
         theory:
-          "all timers of those who still wait or run are due when the loop goes on; what the server " +
-          "answered meanwhile is read after them",
-        predicted: timers.callers,
+          "those who wait: their timers are due when the loop goes on, before anything that came " +
+          "back meanwhile is handed to them",
+        predicted: (timers.callers * (CALLERS - CONNECTIONS)) / CALLERS,
         measured: timers.callers - timers.served,
         unit: "",
       },
