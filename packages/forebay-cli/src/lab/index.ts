@@ -5,6 +5,15 @@ import type { LabProgress, LabServer, Scenario } from "./scenario.ts";
 import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
+import { errorChurn } from "./scenarios/17-error-churn.ts";
+import { waiterOrder } from "./scenarios/18-waiter-order.ts";
+import { slowDials } from "./scenarios/19-slow-dials.ts";
+import { lifetimeHerd } from "./scenarios/20-lifetime-herd.ts";
+import { nestedAcquire } from "./scenarios/21-nested-acquire.ts";
+import { fleetBudget } from "./scenarios/22-fleet-budget.ts";
+import { overload } from "./scenarios/23-overload.ts";
+import { eventLoopStall } from "./scenarios/24-event-loop-stall.ts";
+import { gracefulShutdown } from "./scenarios/26-graceful-shutdown.ts";
 
 export type { LabReport, ReportedServer } from "./run.ts";
 export type {
@@ -16,7 +25,20 @@ export type {
   ScenarioReport,
 } from "./scenario.ts";
 
-const SCENARIOS: readonly Scenario[] = [littlesLaw, idleEqualsOpen, batchInsert];
+const SCENARIOS: readonly Scenario[] = [
+  littlesLaw,
+  idleEqualsOpen,
+  batchInsert,
+  errorChurn,
+  waiterOrder,
+  slowDials,
+  lifetimeHerd,
+  nestedAcquire,
+  fleetBudget,
+  overload,
+  eventLoopStall,
+  gracefulShutdown,
+];
 
 /**
  * Settings of a server that is started for the lab. A fifth of the guide's 200 connections, as the

@@ -1,15 +1,11 @@
 // Scenario 1: how many connections a load needs. Runs the arms in order; what they show is put
 // together in 01-findings.ts.
 
+import { needConnections } from "../budget.ts";
 import { takeTurns } from "../compare.ts";
 import type { ArmPool } from "../pools.ts";
 import { seededLabRandom } from "../random.ts";
-import {
-  type Findings,
-  type Scenario,
-  type ScenarioContext,
-  ScenarioNotPossible,
-} from "../scenario.ts";
+import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import {
   type BurstTurn,
   drawBurst,
@@ -48,12 +44,7 @@ export interface LittleMeasured {
 }
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  if (context.facts.budget < LEAST_BUDGET) {
-    throw new ScenarioNotPossible(
-      `It needs ${LEAST_BUDGET} connections, and may use ${context.facts.budget}. ` +
-        context.facts.budgetNote,
-    );
-  }
+  needConnections(context, LEAST_BUDGET);
   const plan = planLittle(context);
   const { chosen, big } = await compareSizes(context, plan);
   const sweep = await sweepSizes(context, plan);

@@ -1,15 +1,11 @@
 // Scenario 2: as many idle connections as open ones. Runs the arms in order; what they show is put
 // together in 02-findings.ts.
 
+import { needConnections } from "../budget.ts";
 import { takeTurns } from "../compare.ts";
 import type { ArmPool } from "../pools.ts";
 import { seededLabRandom } from "../random.ts";
-import {
-  type Findings,
-  type Scenario,
-  type ScenarioContext,
-  ScenarioNotPossible,
-} from "../scenario.ts";
+import type { Findings, Scenario, ScenarioContext } from "../scenario.ts";
 import {
   BURST,
   type IdleArm,
@@ -57,12 +53,7 @@ function planOf(context: ScenarioContext): IdlePlan {
 }
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  if (context.facts.budget < LEAST_BUDGET) {
-    throw new ScenarioNotPossible(
-      `It needs ${LEAST_BUDGET} connections, and may use ${context.facts.budget}. ` +
-        context.facts.budgetNote,
-    );
-  }
+  needConnections(context, LEAST_BUDGET);
   const plan = planOf(context);
   await prepareItems(context);
   const measured: IdleMeasured = {
