@@ -21,6 +21,7 @@ import {
   type Claim,
   type Findings,
   type Judge,
+  type Plot,
   type Scenario,
   type ScenarioContext,
 } from "../scenario.ts";
@@ -181,6 +182,18 @@ function figuresOf({ random }: ScenarioContext, measured: Measured): Figures {
   };
 }
 
+const ADVICE: Findings["whatToSet"] = {
+  code:
+    "try {\n  await db.exec(sql, args);\n} catch (error) {\n" +
+    '  if (!isPgError(error, "23505")) throw error; // the connection is back in the pool\n}',
+  when:
+    "Nothing is to be set: Forebay keeps a connection whose session is sound. With pg, take a " +
+    "client with pool.connect and release it without the error. Go and HikariCP keep it, too.",
+  notWhen:
+    "Where a statement is expected to fail often, INSERT … ON CONFLICT DO NOTHING costs less " +
+    "than an error.",
+};
+
 function describe(context: ScenarioContext, measured: Measured, judge: Judge): Findings {
   const figures = figuresOf(context, measured);
   const { dials, errors, p99Ms } = figures;
@@ -216,50 +229,45 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
       },
     ],
     arms: NAMES.map((name) => armOf(name, measured[name])),
-    plots: [
-      barPlot(
-        "Connections dialed",
-        `${figure(dials.closes)} for ${figure(errors.closes)} errors, and ${figure(dials.keeps)} ` +
-          `for ${figure(errors.keeps)}.`,
-        { label: "dials", scale: "linear" },
-        NAMES.map((name) => ({
-          name: WAYS[name].name,
-          value: dials[name],
-          role: WAYS[name].role,
-        })),
-      ),
-      latencyPlot(
-        "Response times",
-        `p99 ${duration(p99Ms.closes)} where errors close, ${duration(p99Ms.keeps)} where not.`,
-        NAMES.map((name) => ({
-          name: WAYS[name].name,
-          response: responseOf(measured[name]),
-          ...(name === "keeps" ? {} : { style: "dashes" as const }),
-        })),
-      ),
-    ],
-    whatToSet: {
-      code:
-        "try {\n  await db.exec(sql, args);\n} catch (error) {\n" +
-        '  if (!isPgError(error, "23505")) throw error; // the connection is back in the pool\n}',
-      when:
-        "Nothing is to be set: Forebay keeps a connection whose session is sound. With pg, take a " +
-        "client with pool.connect and release it without the error. Go and HikariCP keep it, too.",
-      notWhen:
-        "Where a statement is expected to fail often, INSERT … ON CONFLICT DO NOTHING costs less " +
-        "than an error.",
-    },
+    plots: plotsOf(measured, figures),
+    whatToSet: ADVICE,
     caveats: [
       "node-postgres itself is not run: its rule is, over the same driver and pool, so that the " +
         "rule alone differs.",
       `A connection takes ${duration(connectP50Ms)} here, as long as ` +
-        `${figure(connectP50Ms / queryP50Ms)} queries; over a network, or with more authentication, ` +
+        `${figure(connectP50Ms / queryP50Ms)} queries; over a network, or with more ` +
+        "authentication, " +
         "more.",
       figures.countsServer
         ? "CPU time is that of this process and the server."
         : "The server's CPU time cannot be seen from here; CPU time is of this process alone.",
     ],
   };
+}
+
+function plotsOf(measured: Measured, { dials, errors, p99Ms }: Figures): Plot[] {
+  return [
+    barPlot(
+      "Connections dialed",
+      `${figure(dials.closes)} for ${figure(errors.closes)} errors, and ${figure(dials.keeps)} ` +
+        `for ${figure(errors.keeps)}.`,
+      { label: "dials", scale: "linear" },
+      NAMES.map((name) => ({
+        name: WAYS[name].name,
+        value: dials[name],
+        role: WAYS[name].role,
+      })),
+    ),
+    latencyPlot(
+      "Response times",
+      `p99 ${duration(p99Ms.closes)} where errors close, ${duration(p99Ms.keeps)} where not.`,
+      NAMES.map((name) => ({
+        name: WAYS[name].name,
+        response: responseOf(measured[name]),
+        ...(name === "keeps" ? {} : { style: "dashes" as const }),
+      })),
+    ),
+  ];
 }
 
 function claimOfChurn(figures: Figures, queriesADial: number): Claim {
@@ -274,25 +282,34 @@ function claimOfChurn(figures: Figures, queriesADial: number): Claim {
       "That costs latency.",
       p99,
       { to: 0.9 },
-      `p99 ${duration(p99Ms.closes)}; where connections are kept it is ${withInterval(p99)} times ` +
+      `p99 ${duration(p99Ms.closes)}; where connections are kept it is ${withInterval(p99)} ` +
+        "times " +
         "that.",
     ),
     estimatedPart(
       "And CPU time.",
       cpu,
       { to: 0.8 },
-      `Kept connections take ${withInterval(cpu)} times as much a request; a dial takes as long as ` +
+      `Kept connections take ${withInterval(cpu)} times as much a request; a dial takes as ` +
+        "long as " +
         `${figure(queriesADial)} queries.`,
     ),
   ];
   return claimOf(
-    "node-postgres closes the connection at every failed pool.query, so that a workload with unique " +
+    "node-postgres closes the connection at every failed pool.query, so that a workload with " +
+      "unique " +
       "violations dials for each.",
     parts,
     {
-      holds: `${figure(dials.closes)} dials for ${figure(errors.closes)} errors, and none of them needed.`,
-      refuted: `${figure(dials.closes)} dials for ${figure(errors.closes)} errors; not every consequence showed.`,
-      inconclusive: `${figure(dials.closes)} dials for ${figure(errors.closes)} errors; what they cost could not be decided in full.`,
+      holds:
+        `${figure(dials.closes)} dials for ${figure(errors.closes)} errors, and none of ` +
+        "them needed.",
+      refuted:
+        `${figure(dials.closes)} dials for ${figure(errors.closes)} errors; not every ` +
+        "consequence showed.",
+      inconclusive:
+        `${figure(dials.closes)} dials for ${figure(errors.closes)} errors; what ` +
+        "they cost could not be decided in full.",
     },
   );
 }

@@ -11,6 +11,7 @@ import {
   type Claim,
   type Findings,
   type Judge,
+  type Plot,
   type Scenario,
   type ScenarioContext,
 } from "../scenario.ts";
@@ -112,6 +113,16 @@ function figuresOf({ random }: ScenarioContext, { crowded, roomy }: Measured): F
 /** Of a geometric distribution with a long mean, p99.9 over the mean. */
 const RANDOM_SPREAD = Math.log(1000);
 
+const ADVICE: Findings["whatToSet"] = {
+  code: 'openPostgres(url, { waiterOrder: "fifo" }); // the default',
+  when:
+    "Always, unless you compare with database/sql, which has no setting for it and serves at " +
+    "random (golang/go#31708). pg and HikariCP serve in order of arrival.",
+  notWhen:
+    "Under lasting overload order of arrival makes everybody equally late: turn some away " +
+    "instead (shedding, maxWaiters).",
+};
+
 function describe(context: ScenarioContext, measured: Measured, judge: Judge): Findings {
   const figures = figuresOf(context, measured);
   const { p999Ms, spread } = figures;
@@ -120,11 +131,13 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
   return {
     headline:
       `With ${CALLERS} callers for ${CONNECTIONS} connections, p99.9 was ` +
-      `${duration(p999Ms.random)} where waiters are served at random and ${duration(p999Ms.fifo)} ` +
+      `${duration(p999Ms.random)} where waiters are served at random and ` +
+      `${duration(p999Ms.fifo)} ` +
       `in order of arrival, the mean ${figure(figures.mean.value)} times the same.`,
     experiment:
       `${CALLERS} callers, each with one query of ${duration(WORK_MS)} after the other, on ` +
-      `${CONNECTIONS} connections of Forebay's pool with waiterOrder "random" (database/sql's rule) ` +
+      `${CONNECTIONS} connections of Forebay's pool with waiterOrder "random" (database/sql's ` +
+      "rule) " +
       `and "fifo". ${crowded.fifo.length} rounds, forward and backward in turn. Control: ` +
       `${CONNECTIONS} callers, of whom nobody has to wait.`,
     claim: claimOfOrder(figures),
@@ -155,44 +168,41 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
       ...ORDERS.map((order) => armOf(order, CALLERS, crowded[order])),
       ...ORDERS.map((order) => armOf(order, CONNECTIONS, measured.roomy[order])),
     ],
-    plots: [
-      latencyPlot(
-        `Response times of ${CALLERS} callers`,
-        `p99.9 ${duration(p999Ms.random)} at random, ${duration(p999Ms.fifo)} in order.`,
-        ORDERS.map((order) => ({
-          name: NAMES[order],
-          response: responseOf(crowded[order]),
-          ...(order === "random" ? { style: "dashes" as const } : {}),
-        })),
-      ),
-      barPlot(
-        "The unlucky over the average",
-        `p99.9 over the mean: ${figure(spread.random)} at random, ${figure(spread.fifo)} in order.`,
-        { label: "p99.9 over the mean", scale: "linear" },
-        ORDERS.map((order) => ({
-          name: NAMES[order],
-          value: spread[order],
-          role: order === "random" ? "baseline" : "change",
-        })),
-      ),
-    ],
-    whatToSet: {
-      code: 'openPostgres(url, { waiterOrder: "fifo" }); // the default',
-      when:
-        "Always, unless you compare with database/sql, which has no setting for it and serves at " +
-        "random (golang/go#31708). pg and HikariCP serve in order of arrival.",
-      notWhen:
-        "Under lasting overload order of arrival makes everybody equally late: turn some away " +
-        "instead (shedding, maxWaiters).",
-    },
+    plots: plotsOf(measured, figures),
+    whatToSet: ADVICE,
     caveats: [
       "database/sql itself is not run: its order is, in Forebay's pool, so that the order alone " +
         "differs.",
-      "A closed load of more callers than connections: some always wait. At lower load fewer wait, " +
+      "A closed load of more callers than connections: some always wait. At lower load fewer " +
+        "wait, " +
         "and the orders differ less.",
       ...(context.isQuick ? ["Quick run: p99.9 of a turn is one or two requests."] : []),
     ],
   };
+}
+
+function plotsOf({ crowded }: Measured, { p999Ms, spread }: Figures): Plot[] {
+  return [
+    latencyPlot(
+      `Response times of ${CALLERS} callers`,
+      `p99.9 ${duration(p999Ms.random)} at random, ${duration(p999Ms.fifo)} in order.`,
+      ORDERS.map((order) => ({
+        name: NAMES[order],
+        response: responseOf(crowded[order]),
+        ...(order === "random" ? { style: "dashes" as const } : {}),
+      })),
+    ),
+    barPlot(
+      "The unlucky over the average",
+      `p99.9 over the mean: ${figure(spread.random)} at random, ${figure(spread.fifo)} in order.`,
+      { label: "p99.9 over the mean", scale: "linear" },
+      ORDERS.map((order) => ({
+        name: NAMES[order],
+        value: spread[order],
+        role: order === "random" ? "baseline" : "change",
+      })),
+    ),
+  ];
 }
 
 function claimOfOrder({ p999, mean, spread }: Figures): Claim {
@@ -217,12 +227,17 @@ function claimOfOrder({ p999, mean, spread }: Figures): Claim {
     ),
   ];
   return claimOf(
-    "database/sql serves waiters in random order, so that under load some wait many times as long " +
+    "database/sql serves waiters in random order, so that under load some wait many times as " +
+      "long " +
       "as others (golang/go#31708).",
     parts,
     {
-      holds: `p99.9 in order of arrival was ${withInterval(p999)} times that at random, on the same load.`,
-      refuted: `p99.9 in order of arrival was ${withInterval(p999)} times that at random, the mean ${withInterval(mean)} times.`,
+      holds:
+        `p99.9 in order of arrival was ${withInterval(p999)} times that at random, on ` +
+        "the same load.",
+      refuted:
+        `p99.9 in order of arrival was ${withInterval(p999)} times that at random, the ` +
+        `mean ${withInterval(mean)} times.`,
       inconclusive: `p99.9 in order of arrival was ${withInterval(p999)} times that at random.`,
     },
   );

@@ -6,7 +6,7 @@ import { claimOf, estimatedPart, part } from "../claim.ts";
 import { pause } from "../clock.ts";
 import { type Estimate, exact, median, medianRatio, sum, takeTurns } from "../compare.ts";
 import { barPlot, latencyPlot } from "../plot.ts";
-import type { Arm, Claim, Findings, Judge, Scenario, ScenarioContext } from "../scenario.ts";
+import type { Arm, Claim, Findings, Judge, Plot, Scenario, ScenarioContext } from "../scenario.ts";
 import { measuresOf, mustNotFail, openTurn, responseOf, type Turn } from "../turn.ts";
 import { type Question, verdictOf } from "../verdict.ts";
 import { duration, figure, withInterval } from "../words.ts";
@@ -105,6 +105,17 @@ function figuresOf({ random }: ScenarioContext, measured: Measured): Figures {
   };
 }
 
+const ADVICE: Findings["whatToSet"] = {
+  code: "openPostgres(url, { maxDialing: 4 }); // the default",
+  when:
+    "Leave it as it is. More helps where dials are slow and each request is long, so that the " +
+    "connections are really needed. database/sql dials in the caller, one for each; pg one for " +
+    "each, without a limit; HikariCP one at a time.",
+  notWhen:
+    "With long requests and an empty pool the burst needs the connections: then minIdleConns " +
+    "or warmUp has them there before it comes.",
+};
+
 function describe(context: ScenarioContext, measured: Measured, judge: Judge): Findings {
   const figures = figuresOf(context, measured);
   const { opened, lastMs } = figures;
@@ -116,7 +127,8 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
       `${figure(opened.few)} and served the last after ${duration(lastMs.few)}.`,
     experiment:
       `${REQUESTS} requests of ${duration(WORK_MS)} come at once to a pool with ${READY} idle ` +
-      `connections, where each new one takes ${duration(DIAL_MS)} (a beforeConnect hook that waits) ` +
+      `connections, where each new one takes ${duration(DIAL_MS)} (a beforeConnect hook that ` +
+      "waits) " +
       "and the handshake. " +
       `${measured.few.length} rounds, forward and backward in turn, each with a pool of its own.`,
     claim: claimOfSpike(figures),
@@ -145,42 +157,37 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
       },
     ],
     arms: NAMES.map((name) => armOf(name, measured[name])),
-    plots: [
-      barPlot(
-        "Connections opened for a burst",
-        `${figure(opened.each)} and ${figure(opened.few)}, on average.`,
-        { label: "connections", scale: "linear" },
-        NAMES.map((name) => ({
-          name: WAYS[name].name,
-          value: opened[name],
-          role: WAYS[name].role,
-        })),
-      ),
-      latencyPlot(
-        "Response times in the burst",
-        `The last was served after ${duration(lastMs.each)} and ${duration(lastMs.few)} (medians).`,
-        NAMES.map((name) => ({
-          name: WAYS[name].name,
-          response: responseOf(measured[name]),
-          ...(name === "each" ? { style: "dashes" as const } : {}),
-        })),
-      ),
-    ],
-    whatToSet: {
-      code: "openPostgres(url, { maxDialing: 4 }); // the default",
-      when:
-        "Leave it as it is. More helps where dials are slow and each request is long, so that the " +
-        "connections are really needed. database/sql dials in the caller, one for each; pg one for " +
-        "each, without a limit; HikariCP one at a time.",
-      notWhen:
-        "With long requests and an empty pool the burst needs the connections: then minIdleConns " +
-        "or warmUp has them there before it comes.",
-    },
+    plots: plotsOf(measured, figures),
+    whatToSet: ADVICE,
     caveats: [
       "Both arms are Forebay's pool, where a connection that comes free serves whoever waits " +
         "longest. In database/sql a caller who dials waits for his own dial.",
     ],
   };
+}
+
+function plotsOf(measured: Measured, { opened, lastMs }: Figures): Plot[] {
+  return [
+    barPlot(
+      "Connections opened for a burst",
+      `${figure(opened.each)} and ${figure(opened.few)}, on average.`,
+      { label: "connections", scale: "linear" },
+      NAMES.map((name) => ({
+        name: WAYS[name].name,
+        value: opened[name],
+        role: WAYS[name].role,
+      })),
+    ),
+    latencyPlot(
+      "Response times in the burst",
+      `The last was served after ${duration(lastMs.each)} and ${duration(lastMs.few)} (medians).`,
+      NAMES.map((name) => ({
+        name: WAYS[name].name,
+        response: responseOf(measured[name]),
+        ...(name === "each" ? { style: "dashes" as const } : {}),
+      })),
+    ),
+  ];
 }
 
 function claimOfSpike(figures: Figures): Claim {
@@ -200,14 +207,19 @@ function claimOfSpike(figures: Figures): Claim {
     ),
   ];
   return claimOf(
-    "In a spike with slow connects, a pool that opens a connection for each caller opens many that " +
+    "In a spike with slow connects, a pool that opens a connection for each caller opens many " +
+      "that " +
       "are not needed; one that waits for those coming free serves the spike as soon (HikariCP, " +
       "Welcome to the Jungle).",
     parts,
     {
       holds: `${figure(opened.few)} connections did what ${figure(opened.each)} did.`,
-      refuted: `${figure(opened.few)} connections served the last after ${duration(lastMs.few)}, ${figure(opened.each)} after ${duration(lastMs.each)}.`,
-      inconclusive: `${figure(opened.few)} connections against ${figure(opened.each)}; how soon could not be decided.`,
+      refuted:
+        `${figure(opened.few)} connections served the last after ` +
+        `${duration(lastMs.few)}, ${figure(opened.each)} after ${duration(lastMs.each)}.`,
+      inconclusive:
+        `${figure(opened.few)} connections against ${figure(opened.each)}; how ` +
+        "soon could not be decided.",
     },
   );
 }

@@ -95,13 +95,27 @@ function peakOf(atMs: readonly number[]): number {
   );
 }
 
+const ADVICE: Findings["whatToSet"] = {
+  code:
+    "openPostgres(url, {\n  connMaxLifetimeMs: 30 * 60_000,\n" +
+    "  lifetimeJitterRatio: 0.1, // the default; more, the shorter the lifetime\n});",
+  when:
+    "Wherever there is a lifetime, and the more, the more instances start together: they share " +
+    "the server that has to take the dials. database/sql has no jitter, pgxpool " +
+    "MaxConnLifetimeJitter, HikariCP up to a fortieth of maxLifetime, pg none.",
+  notWhen:
+    "Where a credential or a certificate runs out at a known moment, the lifetime itself must be " +
+    "shorter than that; jitter only makes it shorter still.",
+};
+
 function describe(measured: Measured, lifetimes: number, judge: Judge): Findings {
   const { none, some, half } = measured;
   const checks = questionsOf(measured, lifetimes).map(judge);
   const expected = CONNECTIONS * (lifetimes - 1);
   return {
     headline:
-      `Of ${CONNECTIONS} connections opened together, up to ${figure(none.peak)} were dialed again ` +
+      `Of ${CONNECTIONS} connections opened together, up to ${figure(none.peak)} were dialed ` +
+      "again " +
       `within ${duration(WINDOW_MS)} without jitter, ${figure(some.peak)} with a tenth, and ` +
       `${figure(half.peak)} with a half.`,
     experiment:
@@ -136,21 +150,11 @@ function describe(measured: Measured, lifetimes: number, judge: Judge): Findings
     ],
     arms: NAMES.map((name) => armOf(name, measured[name])),
     plots: [plotOf(measured)],
-    whatToSet: {
-      code:
-        "openPostgres(url, {\n  connMaxLifetimeMs: 30 * 60_000,\n" +
-        "  lifetimeJitterRatio: 0.1, // the default; more, the shorter the lifetime\n});",
-      when:
-        "Wherever there is a lifetime, and the more, the more instances start together: they share " +
-        "the server that has to take the dials. database/sql has no jitter, pgxpool " +
-        "MaxConnLifetimeJitter, HikariCP up to a fortieth of maxLifetime, pg none.",
-      notWhen:
-        "Where a credential or a certificate runs out at a known moment, the lifetime itself must be " +
-        "shorter than that; jitter only makes it shorter still.",
-    },
+    whatToSet: ADVICE,
     caveats: [
       "One process: a fleet that was deployed at once does the same, times its instances.",
-      "With maxDialing at its default of 4 a pool spreads its own herd over some dials' time; a fleet's " +
+      "With maxDialing at its default of 4 a pool spreads its own herd over some dials' time; " +
+        "a fleet's " +
         "it cannot.",
     ],
   };
@@ -174,8 +178,12 @@ function claimOfHerd({ none, some, half }: Measured): Claim {
       "come as a herd (PostHog's incidents of 2026, by sqlx's max_lifetime).",
     parts,
     {
-      holds: `The most dials within ${duration(WINDOW_MS)} went from ${figure(none.peak)} to ${figure(half.peak)}.`,
-      refuted: `The most dials within ${duration(WINDOW_MS)} went from ${figure(none.peak)} to ${figure(half.peak)}.`,
+      holds:
+        `The most dials within ${duration(WINDOW_MS)} went from ${figure(none.peak)} to ` +
+        `${figure(half.peak)}.`,
+      refuted:
+        `The most dials within ${duration(WINDOW_MS)} went from ${figure(none.peak)} ` +
+        `to ${figure(half.peak)}.`,
       inconclusive: "It could not be decided.",
     },
   );
@@ -195,7 +203,9 @@ function questionsOf({ none, half }: Measured, lifetimes: number): Question[] {
       threshold: { atLeast: CONNECTIONS / 2 },
     },
     {
-      name: "Lifetimes that were used up, jitter of a half (each is shorter by a quarter on average)",
+      name:
+        "Lifetimes that were used up, jitter of a half (each is shorter by a quarter on " +
+        "average)",
       estimate: exact(half.atMs.length / CONNECTIONS / lifetimes),
       threshold: { from: 0.7, to: 1.6 },
     },
@@ -224,7 +234,8 @@ function plotOf(measured: Measured): LinePlot {
     title: "Dials over time",
     note:
       `Without jitter they come in steps of up to ${figure(none.peak)}; with a half at most ` +
-      `${figure(half.peak)} come together. ${figure(sum(NAMES.map((name) => measured[name].atMs.length)))} ` +
+      `${figure(half.peak)} come together. ` +
+      `${figure(sum(NAMES.map((name) => measured[name].atMs.length)))} ` +
       "in all.",
     x: { label: "ms", scale: "linear" },
     y: { label: "dials so far", scale: "linear" },

@@ -13,6 +13,7 @@ import {
   type Claim,
   type Findings,
   type Judge,
+  type Plot,
   type Scenario,
   type ScenarioContext,
 } from "../scenario.ts";
@@ -145,6 +146,20 @@ function countOf(turns: readonly NestedTurn[]): Count {
   };
 }
 
+const ADVICE: Findings["whatToSet"] = {
+  code:
+    'const db = openPostgres(url, { nestedAcquire: "warn" }); // "reject" in tests\n\n' +
+    "await db.withConn(async (conn) => {\n" +
+    '  await conn.query("SELECT 1"); // conn, not db\n});',
+  when:
+    'In tests and staging always "reject"; in production "warn" tells where it happens, with ' +
+    "the stack. Then pass the connection or the transaction on to whoever needs one.",
+  notWhen:
+    "It uses AsyncLocalStorage, which before Node 24 makes every promise a little slower: " +
+    "leave it off on the hottest paths. Go, pg and HikariCP have no such setting; HikariCP's " +
+    "guide asks for a pool of threads × (connections each - 1) + 1 instead.",
+};
+
 function describe(context: ScenarioContext, measured: Measured, judge: Judge): Findings {
   const silent = countOf(measured.silent);
   const told = countOf(measured.told);
@@ -180,7 +195,8 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
       {
         what: "Requests that time out where all nest, at least",
         theory:
-          `the first ${CONNECTIONS} of each crowd of ${CROWD} hold all connections, and none gives ` +
+          `the first ${CONNECTIONS} of each crowd of ${CROWD} hold all connections, and none ` +
+          "gives " +
           "one back before its own deadline",
         predicted: (100 * CONNECTIONS) / CROWD,
         measured: (100 * silent.timedOut) / silent.requests,
@@ -188,42 +204,8 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
       },
     ],
     arms: NAMES.map((name) => armOf(name, measured[name])),
-    plots: [
-      barPlot(
-        "What became of the requests",
-        `Served: ${figure(silent.served)}, ${figure(told.served)} and ${figure(mended.served)} ` +
-          `of ${figure(silent.requests)} each.`,
-        { label: "requests served", scale: "linear" },
-        NAMES.map((name) => ({
-          name: WAYS[name].name,
-          value: countOf(measured[name]).served,
-          role: WAYS[name].role,
-        })),
-      ),
-      latencyPlot(
-        "Until a request ended, well or not",
-        `p99 ${duration(silentP99Ms)} where they wait for each other, ${duration(mendedP99Ms)} ` +
-          "where each uses the connection that it holds.",
-        NAMES.map((name) => ({
-          name: WAYS[name].name,
-          response: responseOf(measured[name]),
-          ...(name === "silent" ? { style: "dashes" as const } : {}),
-        })),
-      ),
-    ],
-    whatToSet: {
-      code:
-        'const db = openPostgres(url, { nestedAcquire: "warn" }); // "reject" in tests\n\n' +
-        "await db.withConn(async (conn) => {\n" +
-        '  await conn.query("SELECT 1"); // conn, not db\n});',
-      when:
-        'In tests and staging always "reject"; in production "warn" tells where it happens, with ' +
-        "the stack. Then pass the connection or the transaction on to whoever needs one.",
-      notWhen:
-        "It uses AsyncLocalStorage, which before Node 24 makes every promise a little slower: " +
-        "leave it off on the hottest paths. Go, pg and HikariCP have no such setting; HikariCP's " +
-        "guide asks for a pool of threads × (connections each - 1) + 1 instead.",
-    },
+    plots: plotsOf(measured, silentP99Ms, mendedP99Ms),
+    whatToSet: ADVICE,
     caveats: [
       "A larger pool only moves the moment: it takes as many simultaneous callers as there are " +
         "connections.",
@@ -232,6 +214,35 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
       ...(context.isQuick ? ["Quick run: one crowd a turn."] : []),
     ],
   };
+}
+
+function plotsOf(measured: Measured, silentP99Ms: number, mendedP99Ms: number): Plot[] {
+  const silent = countOf(measured.silent);
+  const told = countOf(measured.told);
+  const mended = countOf(measured.mended);
+  return [
+    barPlot(
+      "What became of the requests",
+      `Served: ${figure(silent.served)}, ${figure(told.served)} and ${figure(mended.served)} ` +
+        `of ${figure(silent.requests)} each.`,
+      { label: "requests served", scale: "linear" },
+      NAMES.map((name) => ({
+        name: WAYS[name].name,
+        value: countOf(measured[name]).served,
+        role: WAYS[name].role,
+      })),
+    ),
+    latencyPlot(
+      "Until a request ended, well or not",
+      `p99 ${duration(silentP99Ms)} where they wait for each other, ${duration(mendedP99Ms)} ` +
+        "where each uses the connection that it holds.",
+      NAMES.map((name) => ({
+        name: WAYS[name].name,
+        response: responseOf(measured[name]),
+        ...(name === "silent" ? { style: "dashes" as const } : {}),
+      })),
+    ),
+  ];
 }
 
 function claimOfNesting(

@@ -13,6 +13,7 @@ import {
   type Claim,
   type Findings,
   type Judge,
+  type Plot,
   type Scenario,
   type ScenarioContext,
 } from "../scenario.ts";
@@ -153,6 +154,19 @@ function figuresOf(context: ScenarioContext, measured: Measured): Figures {
   };
 }
 
+const ADVICE: Findings["whatToSet"] = {
+  code:
+    "const db = openPostgres(url, {\n" +
+    `  shedding: { targetMs: ${SHEDDING.targetMs}, intervalMs: ${SHEDDING.intervalMs} },\n` +
+    "  acquireTimeoutMs: 1_000, // no longer than your clients wait\n});",
+  when:
+    "Where clients give up, or try again elsewhere: answer POOL_OVERLOADED at once with a 503. " +
+    "Go, pg and HikariCP have nothing of the kind; the nearest is a short acquire timeout.",
+  notWhen:
+    "Where every job must be done at some time and nobody waits for it, as in a batch: there a " +
+    "long acquire timeout, or a queue outside, loses nothing.",
+};
+
 function describe(
   context: ScenarioContext,
   measured: Measured,
@@ -164,7 +178,8 @@ function describe(
   const checks = questionsOf(measured, figures).map(judge);
   return {
     headline:
-      `At ${figure(OVERLOAD)} times what the pool can serve, ${percent(inTime.fifo.value)} of the ` +
+      `At ${figure(OVERLOAD)} times what the pool can serve, ${percent(inTime.fifo.value)} of ` +
+      "the " +
       `requests were answered within ${duration(PATIENCE_MS)} in order of arrival, and ` +
       `${percent(inTime.codel.value)} with shedding, those after ${duration(servedP50Ms.codel)} ` +
       `(p50) rather than ${duration(servedP50Ms.fifo)}.`,
@@ -204,48 +219,42 @@ function describe(
       },
     ],
     arms: NAMES.map((name) => armOf(name, measured[name], capacityPerS)),
-    plots: [
-      barPlot(
-        "Answered while the client was still there",
-        `${percent(inTime.fifo.value)} in order of arrival, ${percent(inTime.codel.value)} with ` +
-          `shedding; at normal load ${percent(inTime.normal.value)}.`,
-        { label: "% of the requests", scale: "linear" },
-        NAMES.map((name) => ({
-          name: WAYS[name].name,
-          value: 100 * inTime[name].value,
-          role: WAYS[name].role,
-        })),
-      ),
-      latencyPlot(
-        "How long those waited who were served",
-        `p50 ${duration(servedP50Ms.fifo)} in order of arrival, ${duration(servedP50Ms.codel)} ` +
-          "with shedding.",
-        NAMES.map((name) => ({
-          name: WAYS[name].name,
-          response: responseOf(measured[name].map(({ served }) => ({ response: served }))),
-          ...(name === "fifo" ? { style: "dashes" as const } : {}),
-        })),
-      ),
-    ],
-    whatToSet: {
-      code:
-        "const db = openPostgres(url, {\n" +
-        `  shedding: { targetMs: ${SHEDDING.targetMs}, intervalMs: ${SHEDDING.intervalMs} },\n` +
-        "  acquireTimeoutMs: 1_000, // no longer than your clients wait\n});",
-      when:
-        "Where clients give up, or try again elsewhere: answer POOL_OVERLOADED at once with a 503. " +
-        "Go, pg and HikariCP have nothing of the kind; the nearest is a short acquire timeout.",
-      notWhen:
-        "Where every job must be done at some time and nobody waits for it, as in a batch: there a " +
-        "long acquire timeout, or a queue outside, loses nothing.",
-    },
+    plots: plotsOf(measured, figures),
+    whatToSet: ADVICE,
     caveats: [
-      "The clients' patience is the pool's acquireTimeoutMs in all arms; what was served later than " +
+      "The clients' patience is the pool's acquireTimeoutMs in all arms; what was served " +
+        "later than " +
         "that counts as not answered.",
       "The work is pg_sleep: a server that gets slower under load makes it worse.",
       ...(context.isQuick ? ["Quick run: short turns."] : []),
     ],
   };
+}
+
+function plotsOf(measured: Measured, { inTime, servedP50Ms }: Figures): Plot[] {
+  return [
+    barPlot(
+      "Answered while the client was still there",
+      `${percent(inTime.fifo.value)} in order of arrival, ${percent(inTime.codel.value)} with ` +
+        `shedding; at normal load ${percent(inTime.normal.value)}.`,
+      { label: "% of the requests", scale: "linear" },
+      NAMES.map((name) => ({
+        name: WAYS[name].name,
+        value: 100 * inTime[name].value,
+        role: WAYS[name].role,
+      })),
+    ),
+    latencyPlot(
+      "How long those waited who were served",
+      `p50 ${duration(servedP50Ms.fifo)} in order of arrival, ${duration(servedP50Ms.codel)} ` +
+        "with shedding.",
+      NAMES.map((name) => ({
+        name: WAYS[name].name,
+        response: responseOf(measured[name].map(({ served }) => ({ response: served }))),
+        ...(name === "fifo" ? { style: "dashes" as const } : {}),
+      })),
+    ),
+  ];
 }
 
 function claimOfOverload(figures: Figures): Claim {
@@ -274,9 +283,15 @@ function claimOfOverload(figures: Figures): Claim {
       "(CoDel) keeps the goodput near what the pool can serve.",
     parts,
     {
-      holds: `Answered in time: ${percent(inTime.fifo.value)} against ${percent(inTime.codel.value)}.`,
-      refuted: `Answered in time: ${percent(inTime.fifo.value)} against ${percent(inTime.codel.value)}.`,
-      inconclusive: `Answered in time: ${withInterval(inTime.fifo)} against ${withInterval(inTime.codel)} (shares of 1).`,
+      holds:
+        `Answered in time: ${percent(inTime.fifo.value)} against ` +
+        `${percent(inTime.codel.value)}.`,
+      refuted:
+        `Answered in time: ${percent(inTime.fifo.value)} against ` +
+        `${percent(inTime.codel.value)}.`,
+      inconclusive:
+        `Answered in time: ${withInterval(inTime.fifo)} against ` +
+        `${withInterval(inTime.codel)} (shares of 1).`,
     },
   );
 }

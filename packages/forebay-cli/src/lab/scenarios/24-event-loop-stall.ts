@@ -1,14 +1,14 @@
-// Scenario 24: the event loop stands still for a while. Timers that were set before then all fire at
-// once, and a pool that believes them turns everybody away and closes what is idle.
+// Scenario 24: the event loop stands still for a while. Timers that were set before then all fire
+// at once, and a pool that believes them turns everybody away and closes what is idle.
 
 import { needConnections } from "../budget.ts";
 import { claimOf, part } from "../claim.ts";
-import { pause } from "../clock.ts";
+import { pause, timeoutSignal } from "../clock.ts";
 import { exact, sum, takeTurns } from "../compare.ts";
 import { failureKind } from "../load.ts";
 import { barPlot } from "../plot.ts";
 import type { LabDb } from "../pools.ts";
-import type { Arm, Claim, Findings, Judge, Scenario, ScenarioContext } from "../scenario.ts";
+import type { Arm, Claim, Findings, Judge, Plot, Scenario, ScenarioContext } from "../scenario.ts";
 import { type Question, verdictOf } from "../verdict.ts";
 import { duration, figure } from "../words.ts";
 
@@ -116,7 +116,7 @@ async function turnOf(context: ScenarioContext, way: Way): Promise<StallTurn> {
 }
 
 async function call(db: LabDb, way: Way, signal: AbortSignal): Promise<void> {
-  const own = way.ownTimers ? AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]) : signal;
+  const own = way.ownTimers ? AbortSignal.any([signal, timeoutSignal(PATIENCE_MS)]) : signal;
   await db.query("SELECT pg_sleep($1 / 1000.0)", [WORK_MS], { signal: own });
 }
 
@@ -141,6 +141,20 @@ function countOf(turns: readonly StallTurn[]): Count {
   };
 }
 
+const ADVICE: Findings["whatToSet"] = {
+  code:
+    "openPostgres(url, {\n" +
+    "  acquireTimeoutMs: 5_000, // rather than AbortSignal.timeout around each call\n" +
+    "  onWarning: (warning) => log.warn(warning), // tells of stalls\n});",
+  when:
+    "Wherever the process also computes: rendering, JSON of megabytes, compression. Find the " +
+    "stall itself as well: it delays everything, the pool's callers included.",
+  notWhen:
+    "Where an answer after so long is of no use to anybody, a timer of your own is right to " +
+    "fire. Go has no counterpart: its timers run beside the work. pg's connectionTimeoutMillis " +
+    "and postgres.js's timers fire after a stall like any other timer.",
+};
+
 function describe(measured: Measured, judge: Judge): Findings {
   const timers = countOf(measured.timers);
   const pool = countOf(measured.pool);
@@ -150,23 +164,29 @@ function describe(measured: Measured, judge: Judge): Findings {
   return {
     headline:
       `When the event loop stood still for ${duration(STALL_MS)}, ` +
-      `${figure(timers.callers - timers.served)} of ${figure(timers.callers)} callers with timers ` +
+      `${figure(timers.callers - timers.served)} of ${figure(timers.callers)} callers with ` +
+      "timers " +
       `of their own failed, and ${figure(pool.callers - pool.served)} of ${figure(pool.callers)} ` +
       `with the pool's acquire timeout; Forebay closed ${figure(pool.idleClosed)} connections as ` +
       "idle for too long.",
     experiment:
-      `${CALLERS} callers at once want ${duration(WORK_MS)} each on ${CONNECTIONS} connections, and ` +
+      `${CALLERS} callers at once want ${duration(WORK_MS)} each on ${CONNECTIONS} ` +
+      "connections, and " +
       `wait at most ${duration(PATIENCE_MS)}; a moment later the event loop is busy for ` +
       `${duration(STALL_MS)}, and once more while all connections are idle, of which none may be ` +
-      `idle for longer than ${duration(IDLE_MS)}. ${measured.pool.length} rounds, in turn. Control: ` +
+      `idle for longer than ${duration(IDLE_MS)}. ${measured.pool.length} rounds, in turn. ` +
+      "Control: " +
       "the same without a stall.",
     claim: claimOfStall({ timers, pool, calm }),
     forebay: {
       verdict: verdictOf(checks),
       why:
-        `Time in which the event loop stands still counts as not passed: ${figure(pool.served)} of ` +
-        `${figure(pool.callers)} were served, ${figure(pool.idleClosed)} connections expired, and ` +
-        `in ${figure(told)} of ${figure(measured.pool.length)} rounds onWarning was told of a stall.`,
+        "Time in which the event loop stands still counts as not passed: " +
+        `${figure(pool.served)} of ` +
+        `${figure(pool.callers)} were served, ${figure(pool.idleClosed)} connections expired, ` +
+        "and " +
+        `in ${figure(told)} of ${figure(measured.pool.length)} rounds onWarning was told of a ` +
+        "stall.",
       checks,
     },
     predictions: [
@@ -188,40 +208,37 @@ function describe(measured: Measured, judge: Judge): Findings {
       },
     ],
     arms: NAMES.map((name) => armOf(name, measured[name])),
-    plots: [
-      barPlot(
-        "Callers served",
-        `${figure(timers.served)} of ${figure(timers.callers)} with timers of their own, ` +
-          `${figure(pool.served)} of ${figure(pool.callers)} with the pool's; without a stall ` +
-          `${figure(calm.served)} of ${figure(calm.callers)}.`,
-        { label: "% of the callers", scale: "linear" },
-        NAMES.map((name) => {
-          const { served, callers } = countOf(measured[name]);
-          return { name: WAYS[name].name, value: (100 * served) / callers, role: WAYS[name].role };
-        }),
-      ),
-    ],
-    whatToSet: {
-      code:
-        "openPostgres(url, {\n" +
-        "  acquireTimeoutMs: 5_000, // rather than AbortSignal.timeout around each call\n" +
-        "  onWarning: (warning) => log.warn(warning), // tells of stalls\n});",
-      when:
-        "Wherever the process also computes: rendering, JSON of megabytes, compression. Find the " +
-        "stall itself as well: it delays everything, the pool's callers included.",
-      notWhen:
-        "Where an answer after so long is of no use to anybody, a timer of your own is right to " +
-        "fire. Go has no counterpart: its timers run beside the work. pg's connectionTimeoutMillis " +
-        "and postgres.js's timers fire after a stall like any other timer.",
-    },
+    plots: plotsOf(measured),
+    whatToSet: ADVICE,
     caveats: [
       "The stall is a busy loop in this process, at a moment of the lab's choosing.",
-      "Forebay takes it for a stall when a timer of the pool is late by more than a second: one of " +
-        `${duration(STALL_MS)} after an acquire timeout of ${duration(PATIENCE_MS)} is, one that ends ` +
+      "Forebay takes it for a stall when a timer of the pool is late by more than a second: " +
+        "one of " +
+        `${duration(STALL_MS)} after an acquire timeout of ${duration(PATIENCE_MS)} is, one ` +
+        "that ends " +
         "sooner after the deadline is not, and callers whose time is up are then told so.",
       "What runs on the server meanwhile goes on; only the news of it waits in the socket.",
     ],
   };
+}
+
+function plotsOf(measured: Measured): Plot[] {
+  const timers = countOf(measured.timers);
+  const pool = countOf(measured.pool);
+  const calm = countOf(measured.calm);
+  return [
+    barPlot(
+      "Callers served",
+      `${figure(timers.served)} of ${figure(timers.callers)} with timers of their own, ` +
+        `${figure(pool.served)} of ${figure(pool.callers)} with the pool's; without a stall ` +
+        `${figure(calm.served)} of ${figure(calm.callers)}.`,
+      { label: "% of the callers", scale: "linear" },
+      NAMES.map((name) => {
+        const { served, callers } = countOf(measured[name]);
+        return { name: WAYS[name].name, value: (100 * served) / callers, role: WAYS[name].role };
+      }),
+    ),
+  ];
 }
 
 function claimOfStall({ timers, pool, calm }: Readonly<Record<WayName, Count>>): Claim {
@@ -245,12 +262,17 @@ function claimOfStall({ timers, pool, calm }: Readonly<Record<WayName, Count>>):
     ),
   ];
   return claimOf(
-    "When Node's event loop stands still, every timeout that was running fires at once: callers are " +
+    "When Node's event loop stands still, every timeout that was running fires at once: " +
+      "callers are " +
       "turned away and connections closed for no fault of the database.",
     parts,
     {
-      holds: `${figure(failed)} of ${figure(timers.callers)} callers failed by their timers, none by the pool's.`,
-      refuted: `${figure(failed)} of ${figure(timers.callers)} callers failed by their timers, ${figure(pool.callers - pool.served)} by the pool's.`,
+      holds:
+        `${figure(failed)} of ${figure(timers.callers)} callers failed by their timers, ` +
+        "none by the pool's.",
+      refuted:
+        `${figure(failed)} of ${figure(timers.callers)} callers failed by their ` +
+        `timers, ${figure(pool.callers - pool.served)} by the pool's.`,
       inconclusive: "It could not be decided.",
     },
   );

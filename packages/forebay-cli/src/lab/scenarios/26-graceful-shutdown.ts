@@ -1,5 +1,5 @@
-// Scenario 26: a service that is told to stop while requests are running. Closing the pool lets them
-// end, turns the others away at once, and comes to an end itself.
+// Scenario 26: a service that is told to stop while requests are running. Closing the pool lets
+// them end, turns the others away at once, and comes to an end itself.
 
 import { needConnections } from "../budget.ts";
 import { claimOf, part } from "../claim.ts";
@@ -8,7 +8,7 @@ import { histogramOf } from "../histogram.ts";
 import { failureKind, runOpenLoad } from "../load.ts";
 import { barPlot } from "../plot.ts";
 import { poissonArrivals, seededLabRandom } from "../random.ts";
-import type { Arm, Claim, Findings, Judge, Scenario, ScenarioContext } from "../scenario.ts";
+import type { Arm, Claim, Findings, Judge, Plot, Scenario, ScenarioContext } from "../scenario.ts";
 import { type Question, verdictOf } from "../verdict.ts";
 import { duration, figure } from "../words.ts";
 
@@ -145,6 +145,20 @@ function totalOf(turns: readonly ShutdownTurn[], of: (turn: ShutdownTurn) => num
   return sum(turns.map(of));
 }
 
+const ADVICE: Findings["whatToSet"] = {
+  code:
+    'process.once("SIGTERM", async () => {\n' +
+    "  server.close(); // first: no new requests\n" +
+    "  await db.close({ drainTimeoutMs: 8_000 }); // less than the platform's grace period\n});",
+  when:
+    "In every service that is deployed while it works. drainTimeoutMs must be less than what the " +
+    "platform waits before it kills (Kubernetes: terminationGracePeriodSeconds, 30 s).",
+  notWhen:
+    "In a script that has awaited all its work, close returns at once. Go's DB.Close does not " +
+    "wait for queries that run; pg's pool.end waits for clients without a limit; HikariCP's " +
+    "close aborts active connections after about 10 s.",
+};
+
 function describe(measured: Measured, judge: Judge): Findings {
   const { forced, graceful, hung } = measured;
   const dropped = (turns: readonly ShutdownTurn[]): number => totalOf(turns, (one) => one.dropped);
@@ -154,15 +168,19 @@ function describe(measured: Measured, judge: Judge): Findings {
   return {
     headline:
       `Of ${figure(totalOf(graceful, (one) => one.requests))} requests around ` +
-      `${figure(graceful.length)} shutdowns, close cut ${figure(dropped(graceful))} off, and ended ` +
+      `${figure(graceful.length)} shutdowns, close cut ${figure(dropped(graceful))} off, and ` +
+      "ended " +
       `within ${duration(closeMs)}; ending without waiting cut off ${figure(dropped(forced))} of ` +
       `${figure(totalOf(forced, (one) => one.requests))}. With a statement that hangs, close ` +
       `ended within ${duration(hungMs)}.`,
     experiment:
-      `${RATE_PER_S} requests a second of ${duration(WORK_MS)} on ${CONNECTIONS} connections; after ` +
-      `${duration(CLOSE_AT_MS)} the pool is closed, and requests go on coming. Once without waiting ` +
+      `${RATE_PER_S} requests a second of ${duration(WORK_MS)} on ${CONNECTIONS} connections; ` +
+      "after " +
+      `${duration(CLOSE_AT_MS)} the pool is closed, and requests go on coming. Once without ` +
+      "waiting " +
       "for what is running, once with the default drainTimeoutMs of 10 s, once with a statement " +
-      `that hangs and a drainTimeoutMs of ${duration(DRAIN_MS)}. ${graceful.length} rounds, in turn.`,
+      `that hangs and a drainTimeoutMs of ${duration(DRAIN_MS)}. ${graceful.length} rounds, ` +
+      "in turn.",
     claim: claimOfShutdown(measured, closeMs, hungMs),
     forebay: {
       verdict: verdictOf(checks),
@@ -170,7 +188,8 @@ function describe(measured: Measured, judge: Judge): Findings {
         `close turned ${figure(totalOf(graceful, (one) => one.turnedAway))} requests away with ` +
         `POOL_CLOSED, which another instance can serve, and let ` +
         `${figure(totalOf(graceful, (one) => one.served))} end; ` +
-        `${figure(totalOf([...forced, ...graceful, ...hung], (one) => one.backends))} backends were ` +
+        `${figure(totalOf([...forced, ...graceful, ...hung], (one) => one.backends))} ` +
+        "backends were " +
         "left on the server after all shutdowns.",
       checks,
     },
@@ -191,37 +210,31 @@ function describe(measured: Measured, judge: Judge): Findings {
       },
     ],
     arms: NAMES.map((name) => armOf(name, measured[name])),
-    plots: [
-      barPlot(
-        "Requests cut off while they were running",
-        `${figure(dropped(forced))} without waiting, ${figure(dropped(graceful))} with close, ` +
-          `${figure(dropped(hung))} where a statement hangs.`,
-        { label: "requests", scale: "linear" },
-        NAMES.map((name) => ({
-          name: WAYS[name].name,
-          value: dropped(measured[name]),
-          role: WAYS[name].role,
-        })),
-      ),
-    ],
-    whatToSet: {
-      code:
-        'process.once("SIGTERM", async () => {\n' +
-        "  server.close(); // first: no new requests\n" +
-        "  await db.close({ drainTimeoutMs: 8_000 }); // less than the platform's grace period\n});",
-      when:
-        "In every service that is deployed while it works. drainTimeoutMs must be less than what the " +
-        "platform waits before it kills (Kubernetes: terminationGracePeriodSeconds, 30 s).",
-      notWhen:
-        "In a script that has awaited all its work, close returns at once. Go's DB.Close does not " +
-        "wait for queries that run; pg's pool.end waits for clients without a limit; HikariCP's " +
-        "close aborts active connections after about 10 s.",
-    },
+    plots: plotsOf(measured),
+    whatToSet: ADVICE,
     caveats: [
       "All requests run in this process: what a load balancer does meanwhile is not shown.",
       "The request that hangs is counted neither as served nor as cut off.",
     ],
   };
+}
+
+function plotsOf(measured: Measured): Plot[] {
+  const { forced, graceful, hung } = measured;
+  const dropped = (turns: readonly ShutdownTurn[]): number => totalOf(turns, (one) => one.dropped);
+  return [
+    barPlot(
+      "Requests cut off while they were running",
+      `${figure(dropped(forced))} without waiting, ${figure(dropped(graceful))} with close, ` +
+        `${figure(dropped(hung))} where a statement hangs.`,
+      { label: "requests", scale: "linear" },
+      NAMES.map((name) => ({
+        name: WAYS[name].name,
+        value: dropped(measured[name]),
+        role: WAYS[name].role,
+      })),
+    ),
+  ];
 }
 
 function claimOfShutdown(measured: Measured, closeMs: number, hungMs: number): Claim {
@@ -248,7 +261,8 @@ function claimOfShutdown(measured: Measured, closeMs: number, hungMs: number): C
     part(
       "Nothing stays on the server.",
       totalOf([...forced, ...graceful, ...hung], (one) => one.backends) === 0,
-      `${figure(totalOf([...forced, ...graceful, ...hung], (one) => one.backends))} backends were left.`,
+      `${figure(totalOf([...forced, ...graceful, ...hung], (one) => one.backends))} backends ` +
+        "were left.",
     ),
   ];
   return claimOf("A graceful shutdown drops no request, and comes to an end.", parts, {
