@@ -223,6 +223,14 @@ describe("a session", () => {
     ["a row after the end", "named", Buffer.concat([complete("SELECT 0"), dataRow(["1"])])],
     ["a suspension of what is no portal", "named", message("s")],
     ["a strange readiness", "simple", message("Z", [0x58])],
+    ["readiness before an end", "simple", ready()],
+    ["readiness after rows without an end", "named", Buffer.concat([dataRow(["1"]), ready()])],
+    ["readiness in the middle of a portal", "portal", Buffer.concat([message("2"), ready()])],
+    [
+      "readiness after the second of two statements has begun",
+      "sets",
+      Buffer.concat([complete("SET"), rowDescription([["a", INT4]]), ready()]),
+    ],
     ["an end without text", "simple", message("C")],
     [
       "a column of a third format",

@@ -148,6 +148,9 @@ export class Session implements MessageHandler {
   }
 
   #onReady(request: Request, status: TxStatus): void {
+    if (!request.isAnswered) {
+      throw new ProtocolError("the server is ready before a statement has ended");
+    }
     this.txStatus = status;
     this.#settled += 1;
     this.#head = request.behind;
