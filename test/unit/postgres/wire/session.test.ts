@@ -55,6 +55,8 @@ const int4Shape = new RowShape(
   policy,
 );
 
+const int4Columns = rowDescription([["n", INT4]]);
+
 function open() {
   const notices: PgNotice[] = [];
   const notifications: Notification[] = [];
@@ -213,6 +215,8 @@ describe("a session", () => {
     ["a row while a statement is prepared", "prepare", dataRow(["1"])],
     ["an end while a statement is prepared", "prepare", complete("SELECT 1")],
     ["a description of what is known", "named", rowDescription([["a", 25]])],
+    ["a second description", "unnamed", Buffer.concat([int4Columns, int4Columns])],
+    ["a second description before an end", "sets", Buffer.concat([int4Columns, int4Columns])],
     ["a row of too few values", "named", dataRow([])],
     ["a row of too many values", "named", dataRow(["1", "2"])],
     ["a row that is cut off", "named", message("D", int16(1), int32(5), [1])],

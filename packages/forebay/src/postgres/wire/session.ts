@@ -208,6 +208,8 @@ export class Session implements MessageHandler {
 
   #onColumns(request: Request, bytes: Buffer, start: number, end: number): void {
     const fields = readRowDescription(bytes, start, end);
+    // One result at a time: what would the rows of the one before have to do with these columns?
+    if (request.shape !== undefined && !request.complete) throw unexpected(MESSAGE.rowDescription);
     switch (request.kind) {
       case "prepare":
         request.fields = fields;
