@@ -17,6 +17,10 @@ export interface Replay {
   readonly isOver: boolean;
   /** What the conversation itself threw. */
   readonly thrown: unknown;
+  /** What the reader of messages, or whoever it handed them to, threw. */
+  readonly breach: unknown;
+  /** Why the connection was lost, each time that it was told. */
+  readonly losses: readonly unknown[];
   /** Whether the client had given the connection up before the server hung up. */
   readonly wasLost: boolean;
   /** Whether the connection still claimed to be usable afterwards. */
@@ -30,7 +34,26 @@ const NO_PARAMETERS: readonly (readonly [string, string])[] = [
   ["application_name", "forebay"],
 ];
 
-function open(socket: FakeSocket, conversation: Conversation): PgConnection {
+/** Remembers what a chunk has led to. */
+class WatchedReader extends MessageReader {
+  breach: unknown;
+
+  override push(chunk: Buffer): void {
+    try {
+      super.push(chunk);
+    } catch (error) {
+      this.breach = error;
+      throw error;
+    }
+  }
+}
+
+function open(
+  socket: FakeSocket,
+  conversation: Conversation,
+  reader: MessageReader,
+  onLost: (reason: unknown) => void,
+): PgConnection {
   const options = { clock: new VirtualClock(), env: {}, passFile: "", ...conversation.options };
   const all = resolveConfig("postgres://app@localhost/app?sslmode=disable", options);
   const transport = {
@@ -46,10 +69,10 @@ function open(socket: FakeSocket, conversation: Conversation): PgConnection {
     // None, so that nothing is ever cancelled: that would take another connection.
     cancelKey: Buffer.alloc(0),
   };
-  const reader = new MessageReader({ onMessage() {} }, 0);
-  return new PgConnection(
-    new Channel(configFor(all, all.hosts[0] as ServerHost), transport, facts, reader),
-  );
+  const config = configFor(all, all.hosts[0] as ServerHost);
+  const channel = new Channel(config, transport, facts, reader);
+  channel.onLost = onLost;
+  return new PgConnection(channel);
 }
 
 /** Lets everything that can go on without more bytes go on. */
@@ -73,7 +96,9 @@ export async function replay(
   chunks: readonly Buffer[],
 ): Promise<Replay> {
   const socket = new FakeSocket();
-  const conn = open(socket, conversation);
+  const losses: unknown[] = [];
+  const reader = new WatchedReader({ onMessage() {} }, 0);
+  const conn = open(socket, conversation, reader, (reason) => losses.push(reason));
   const all: Told[] = [];
   let isOver = false;
   let thrown: unknown;
@@ -99,7 +124,8 @@ export async function replay(
   socket.hangUp();
   // Whatever still waits is told one thing after the other, and each may make one more call.
   for (let turns = 0; turns < 8 && !isOver; turns++) await turn();
+  const { breach } = reader;
   const isValid = conn.isValid();
   const after = isOver ? await told(conn.query("SELECT 1", [])) : { value: "not asked" };
-  return { told: all, isOver, thrown, wasLost, isValid, after };
+  return { told: all, isOver, thrown, breach, losses, wasLost, isValid, after };
 }
