@@ -136,7 +136,29 @@ function compositeSamples(): Sample[] {
   ];
 }
 
-const RECORDED = recordedSamples();
+/** The values within the recorded rows: all are in binary. */
+function recordSamples(): Sample[] {
+  const [record] = readGolden(18).filter(({ name }) => name === "records");
+  if (record === undefined) throw new Error("there is no record of records");
+  return split(streamOf(record))
+    .filter(({ type }) => type === "D")
+    .flatMap(({ body }) => valuesIn(body))
+    .flatMap((value) => (value === undefined ? [] : membersOf(value)));
+}
+
+function membersOf(row: Buffer): Sample[] {
+  const members: Sample[] = [];
+  for (let at = 4; at < row.length; ) {
+    const name = TYPES.get(row.readUInt32BE(at))?.name;
+    const length = Math.max(0, row.readInt32BE(at + 4));
+    const bytes = row.subarray(at + 8, at + 8 + length);
+    if (name !== undefined) members.push({ name, format: 1, bytes });
+    at += 8 + length;
+  }
+  return members;
+}
+
+const RECORDED = [...recordedSamples(), ...recordSamples()];
 const SAMPLES: readonly Sample[] = [
   ...RECORDED,
   ...RECORDED.filter(({ format }) => format === 1).flatMap(arrayOf),

@@ -7,7 +7,7 @@ import {
   type PgConnection,
   type PostgresOptions,
 } from "../../packages/forebay/src/postgres/index.ts";
-import { MORE_TYPES_SQL, TYPES_SQL } from "./types-sql.ts";
+import { MORE_TYPES_SQL, RECORDS_SQL, TYPES_SQL } from "./types-sql.ts";
 
 /** What came of one call: its value, or its error. */
 export type Told = { readonly value: unknown } | { readonly error: unknown };
@@ -85,6 +85,13 @@ export const CONVERSATIONS: readonly Conversation[] = [
       await tell(conn.query(TYPES_SQL, [], { rowMode: "array" }));
       await tell(conn.query(MORE_TYPES_SQL, []));
       await tell(conn.query(MORE_TYPES_SQL, []));
+    },
+  },
+  {
+    name: "records",
+    about: "rows as values, with every built-in type in binary",
+    run: async (conn, tell) => {
+      await tell(prepared(conn, RECORDS_SQL, []));
     },
   },
   {

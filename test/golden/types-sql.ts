@@ -87,6 +87,13 @@ export const TYPES_SQL: string = [
   .map((columns) => `SELECT ${columns.join(", ")}`)
   .join(" UNION ALL ");
 
+function row(which: 1 | 2): string {
+  return `ROW(${VALUES.map((value) => `${quoted(value[which])}::${value[0]}`).join(", ")})`;
+}
+
+/** The first two of these rows as values: each value in them comes in binary, whatever its type. */
+export const RECORDS_SQL: string = `SELECT ${row(1)} AS usual, ${row(2)} AS extreme`;
+
 /** Values of other kinds: a row, a domain's, a void. */
 export const MORE_TYPES_SQL: string =
   "SELECT ROW(1, 'a', NULL, ARRAY[1.5]) AS row, 1::information_schema.cardinal_number AS domain, " +

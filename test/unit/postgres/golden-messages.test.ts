@@ -84,7 +84,7 @@ describe.each(RECORDS)("$file: $about", ({ stream, messages }) => {
       const found = messagesOf([stream.subarray(0, at), stream.subarray(at)]);
       expect(areSame(found, expected), `cut at ${at}`).toBe(true);
     }
-  });
+  }, 30_000);
 
   test("the messages are the same in any pieces", () => {
     const expected = split(stream);

@@ -8,6 +8,7 @@ import { CONVERSATIONS, type Told } from "../../golden/conversations.ts";
 import { type Golden, readGolden, streamOf } from "../../golden/file.ts";
 import { type Begun, playOpening } from "../../golden/opening.ts";
 import { type Replay, replay } from "../../golden/replay.ts";
+import { VALUES } from "../../golden/types-sql.ts";
 
 const RECORDS = readGolden();
 const OPENINGS = RECORDS.filter(({ opening }) => opening !== undefined);
@@ -80,7 +81,7 @@ describe.each(LATER)("$file: $about", (golden) => {
       }),
       { numRuns: 20 },
     );
-  });
+  }, 30_000);
 });
 
 test.each(LATER.filter(({ name }) => name === "types"))(
@@ -94,6 +95,30 @@ test.each(LATER.filter(({ name }) => name === "types"))(
     expect(binary?.value.rows).toEqual(text?.value.rows);
     expect(text?.value.rows.map((row) => row.length)).toEqual([65, 65, 65]);
     expect(text?.value.rows[2]?.every((value) => value === null)).toBe(true);
+  },
+);
+
+/** What has no binary format that is read comes as a number or as bytes within a row. */
+const NOT_READ = /^(?:reg\w+|money|tsvector|tsquery)$/u;
+
+test.each([14, 18])(
+  "PostgreSQL %i: a value means the same alone and within a row",
+  async (major) => {
+    const [types, records] = await Promise.all(
+      ["types", "records"].map(async (name) => {
+        const golden = LATER.find(({ file }) => file === `pg${major}/${name}.json`);
+        if (golden === undefined) throw new Error("there is no record");
+        const flights = golden.flights.map(({ server }) => server);
+        const { told } = await replay(conversationOf(golden), flights);
+        return (told as { readonly value: unknown }[])[0]?.value;
+      }),
+    );
+    const { rows } = types as { readonly rows: unknown[][] };
+    const [{ rows: together }] = records as [{ readonly rows: Record<string, unknown[]>[] }];
+    const isRead = (_value: unknown, at: number) => !NOT_READ.test(VALUES[at]?.[0] ?? "");
+    expect(together[0]?.["usual"]?.filter(isRead)).toEqual(rows[0]?.filter(isRead));
+    expect(together[0]?.["extreme"]?.filter(isRead)).toEqual(rows[1]?.filter(isRead));
+    expect(rows[0]?.filter(isRead).length).toBeGreaterThan(55);
   },
 );
 
