@@ -189,6 +189,14 @@ describe.skipIf(!isHere)(`authentication and TLS ${needs(18)}`, () => {
     expect(await outcomes({ user, password: undefined })).toBe(none);
   });
 
+  test.each(["by_password", "by_md5"])(
+    "%s is not sent a password when channel binding is required: the server says nothing of it",
+    async (user) => {
+      const options = { user, password: "wrong", channelBinding: "require" } as const;
+      expect(await outcomes(options)).toBe(then("OPTION_INVALID", "AUTH_FAILED"));
+    },
+  );
+
   test.each([
     // Plain is refused, and the mode decides whether the other way is tried.
     ["only_tls", "28000 tls tls tls tls tls", then(invalid, "tls")],
