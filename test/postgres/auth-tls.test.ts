@@ -123,8 +123,7 @@ async function outcome(options: PostgresOptions, at: OwnServer = server): Promis
 
 /** The outcomes under each sslmode, in order. */
 async function outcomes(options: PostgresOptions, at?: OwnServer): Promise<string> {
-  const found: string[] = [];
-  for (const sslMode of MODES) found.push(await outcome({ ...options, sslMode }, at));
+  const found = await Promise.all(MODES.map((sslMode) => outcome({ ...options, sslMode }, at)));
   return found.join(" ");
 }
 
