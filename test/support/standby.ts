@@ -99,7 +99,8 @@ function giveTo(account: { readonly uid: number; readonly gid: number }, folder:
   }
 }
 
-async function untilReady(data: string): Promise<void> {
+/** Waits until the server of these files lets sessions in. */
+export async function untilReady(data: string): Promise<void> {
   const statusFile = path.join(data, "postmaster.pid");
   for (;;) {
     await delay(10);

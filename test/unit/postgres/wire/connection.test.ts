@@ -197,6 +197,21 @@ describe("a request", () => {
   });
 });
 
+describe("a batch", () => {
+  test.each<[string, readonly Buffer[]]>([
+    ["too few", []],
+    ["too many", [complete("SELECT 1"), complete("SELECT 1")]],
+  ])("for which the server gives %s answers costs the connection", async (_name, rest) => {
+    const { peer, conn, losses } = await begin();
+    const answer = errorOf(conn.pipeline([{ sql: "SELECT 1 AS v" }, { sql: "SELECT 2 AS v" }]));
+    await peer.receiveUntil("S");
+    await peer.send(rowDescription([["v", 25]]), dataRow(["1"]), complete("SELECT 1"));
+    await peer.send(...rest, ready());
+    expect(await answer).toBeInstanceOf(ConnectionLostError);
+    expect(losses).toHaveLength(1);
+  });
+});
+
 describe("an aborted call", () => {
   test("asks the server to stop, and the next call waits for both ends of that", async () => {
     const { server, peer, conn, clock } = await begin();

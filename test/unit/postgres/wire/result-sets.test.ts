@@ -122,3 +122,12 @@ test("close waits a moment for the rest, and then has the server stopped", async
   await closing;
   expect(clock.pendingTimerCount).toBe(0);
 });
+
+test("a result that does not end before the server is ready costs the connection", async () => {
+  const { peer, conn, losses } = await begin();
+  const reading = errorOf(conn.stream(SQL, []).then(readAll));
+  await peer.receive();
+  await peer.send(COLUMNS, dataRow(["a"]), ready());
+  expect(await reading).toBeInstanceOf(ConnectionLostError);
+  expect(losses).toHaveLength(1);
+});

@@ -55,6 +55,8 @@ const int4Shape = new RowShape(
   policy,
 );
 
+const int4Columns = rowDescription([["n", INT4]]);
+
 function open() {
   const notices: PgNotice[] = [];
   const notifications: Notification[] = [];
@@ -213,6 +215,8 @@ describe("a session", () => {
     ["a row while a statement is prepared", "prepare", dataRow(["1"])],
     ["an end while a statement is prepared", "prepare", complete("SELECT 1")],
     ["a description of what is known", "named", rowDescription([["a", 25]])],
+    ["a second description", "unnamed", Buffer.concat([int4Columns, int4Columns])],
+    ["a second description before an end", "sets", Buffer.concat([int4Columns, int4Columns])],
     ["a row of too few values", "named", dataRow([])],
     ["a row of too many values", "named", dataRow(["1", "2"])],
     ["a row that is cut off", "named", message("D", int16(1), int32(5), [1])],
@@ -223,6 +227,14 @@ describe("a session", () => {
     ["a row after the end", "named", Buffer.concat([complete("SELECT 0"), dataRow(["1"])])],
     ["a suspension of what is no portal", "named", message("s")],
     ["a strange readiness", "simple", message("Z", [0x58])],
+    ["readiness before an end", "simple", ready()],
+    ["readiness after rows without an end", "named", Buffer.concat([dataRow(["1"]), ready()])],
+    ["readiness in the middle of a portal", "portal", Buffer.concat([message("2"), ready()])],
+    [
+      "readiness after the second of two statements has begun",
+      "sets",
+      Buffer.concat([complete("SET"), rowDescription([["a", INT4]]), ready()]),
+    ],
     ["an end without text", "simple", message("C")],
     [
       "a column of a third format",

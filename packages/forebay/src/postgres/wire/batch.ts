@@ -58,6 +58,10 @@ export class BatchCall extends Call<DriverResult[]> {
     this.#again = again;
   }
 
+  override get isAnswered(): boolean {
+    return this.failed || this.discarded || this.#results.length === this.#items.length;
+  }
+
   protected override finish(): DriverResult[] {
     return this.#results;
   }

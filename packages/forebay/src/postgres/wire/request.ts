@@ -78,6 +78,11 @@ export abstract class Request {
     this.shape = shape;
   }
 
+  /** Whether the server has said what it owes before it may be ready for the next request. */
+  get isAnswered(): boolean {
+    return this.complete || this.failed || this.discarded || this.kind === "prepare";
+  }
+
   /** Notes an error; the first one counts. */
   fail(error: unknown): void {
     if (this.failed) return;

@@ -148,6 +148,9 @@ export class Session implements MessageHandler {
   }
 
   #onReady(request: Request, status: TxStatus): void {
+    if (!request.isAnswered) {
+      throw new ProtocolError("the server is ready before a statement has ended");
+    }
     this.txStatus = status;
     this.#settled += 1;
     this.#head = request.behind;
@@ -205,6 +208,8 @@ export class Session implements MessageHandler {
 
   #onColumns(request: Request, bytes: Buffer, start: number, end: number): void {
     const fields = readRowDescription(bytes, start, end);
+    // One result at a time: what would the rows of the one before have to do with these columns?
+    if (request.shape !== undefined && !request.complete) throw unexpected(MESSAGE.rowDescription);
     switch (request.kind) {
       case "prepare":
         request.fields = fields;
