@@ -52,3 +52,8 @@ export function pause(clock: LabClock, delayMs: number, signal: AbortSignal): Pr
     signal.addEventListener("abort", onAbort, { once: true });
   });
 }
+
+/** The system's own signal with a deadline, for arms that are about it. */
+export function timeoutSignal(delayMs: number): AbortSignal {
+  return AbortSignal.timeout(delayMs);
+}

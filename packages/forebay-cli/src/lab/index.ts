@@ -6,6 +6,8 @@ import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
 import { queryRow } from "./scenarios/08-query-row.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
+import { watcherChurn } from "./scenarios/13-watcher-churn.ts";
+import { statsOnHotPath } from "./scenarios/15-stats-on-hot-path.ts";
 
 export type { LabReport, ReportedServer } from "./run.ts";
 export type {
@@ -17,7 +19,14 @@ export type {
   ScenarioReport,
 } from "./scenario.ts";
 
-const SCENARIOS: readonly Scenario[] = [littlesLaw, idleEqualsOpen, queryRow, batchInsert];
+const SCENARIOS: readonly Scenario[] = [
+  littlesLaw,
+  idleEqualsOpen,
+  queryRow,
+  batchInsert,
+  watcherChurn,
+  statsOnHotPath,
+];
 
 /**
  * Settings of a server that is started for the lab. A fifth of the guide's 200 connections, as the

@@ -39,6 +39,24 @@ export async function runMany(
   }
 }
 
+/**
+ * As `cpuNsOf`, for what is done at once. `call` gives a number that depends on what it did, so
+ * that it cannot be left out.
+ */
+export function cpuNsOfCall(context: ScenarioContext, calls: number, call: () => number): number {
+  context.loop.begin();
+  const total = repeat(calls, call);
+  const { clientCpuMs } = context.loop.end("effect");
+  if (Number.isNaN(total)) throw new RangeError("what was called gave no number");
+  return (clientCpuMs * 1e6) / calls;
+}
+
+function repeat(calls: number, call: () => number): number {
+  let total = 0;
+  for (let index = 0; index < calls; index++) total += call();
+  return total;
+}
+
 /** Few enough that they fill no young generation, so that nothing is collected meanwhile. */
 const OPERATIONS_WEIGHED = 300;
 const WEIGHINGS = 9;
@@ -48,11 +66,24 @@ const WEIGHINGS = 9;
  * weighings, in steps of what V8 counts. The operation must have run often enough to be compiled.
  */
 export async function allocatedBytes(operate: () => Promise<unknown>): Promise<number> {
+  return weigh(async () => {
+    for (let index = 0; index < OPERATIONS_WEIGHED; index++) await operate();
+  });
+}
+
+/** As `allocatedBytes`, for what is done at once; `call` as in `cpuNsOfCall`. */
+export function allocatedBytesOfCall(call: () => number): Promise<number> {
+  return weigh(() => {
+    repeat(OPERATIONS_WEIGHED, call);
+  });
+}
+
+async function weigh(run: () => void | Promise<void>): Promise<number> {
   const weighed: number[] = [];
   for (let weighing = 0; weighing < WEIGHINGS; weighing++) {
     collectGarbage();
     const before = getHeapStatistics().used_heap_size;
-    for (let index = 0; index < OPERATIONS_WEIGHED; index++) await operate();
+    await run();
     weighed.push((getHeapStatistics().used_heap_size - before) / OPERATIONS_WEIGHED);
   }
   return median(weighed);
