@@ -8,6 +8,7 @@ import { queryRow } from "./scenarios/08-query-row.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
 import { watcherChurn } from "./scenarios/13-watcher-churn.ts";
 import { statsOnHotPath } from "./scenarios/15-stats-on-hot-path.ts";
+import { benchmarkTemplate } from "./scenarios/16-benchmark-template.ts";
 
 export type { LabReport, ReportedServer } from "./run.ts";
 export type {
@@ -26,6 +27,7 @@ const SCENARIOS: readonly Scenario[] = [
   batchInsert,
   watcherChurn,
   statsOnHotPath,
+  benchmarkTemplate,
 ];
 
 /**

@@ -71,8 +71,9 @@ export function describeChurn(
     forebay: {
       verdict: verdictOf(checks),
       why:
-        `timeoutMs made ${figure(figures.wheelTimersPerS)} timers a second, whatever the number ` +
-        `of queries, and added ${withInterval(figures.addedRatio)} times what AbortSignal.any ` +
+        `timeoutMs made ${figure(figures.wheelTimersPerS)} timers a second, one for ` +
+        `${figure(1 / figures.wheelTimersPerQuery)} queries, and added ` +
+        `${withInterval(figures.addedRatio)} times the CPU time that AbortSignal.any ` +
         `added. Of ${figure(races.races)} races, ${figure(races.stopped)} were won by the ` +
         `deadline or the abort, and ${figure(races.lateCancels)} other queries were stopped.`,
       checks,

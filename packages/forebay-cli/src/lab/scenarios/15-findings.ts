@@ -81,9 +81,10 @@ export function describeStats(
   const checks = questionsOf(context, measured, figures).map(judge);
   return {
     headline:
-      `stats() took ${figure(figures.statsNs.value)} ns, ` +
-      `${percent(figures.share.value)} of a request to the server, whatever the size of the ` +
-      `pool; a gauge sampled every ${SAMPLE_MS} ms missed ${percent(figures.missedRatio)} of the ` +
+      `stats() of ${figures.largest.size} connections took ${figure(figures.statsNs.value)} ns ` +
+      `(${withInterval(figures.sizeRatio)} times that of ${figures.smallest.size}), ` +
+      `${percent(figures.share.value)} of a request to the server; a gauge sampled every ` +
+      `${SAMPLE_MS} ms missed ${percent(figures.missedRatio)} of the ` +
       "requests that found the pool full in short bursts.",
     experiment: experimentText(measured),
     claim: claimOfStats(measured, figures),
