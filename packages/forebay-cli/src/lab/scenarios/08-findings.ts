@@ -125,7 +125,7 @@ function questionsOf(measured: QueryRowMeasured, figures: QueryRowFigures): Ques
   const { forgotten } = measured;
   const held = (ways: readonly LeftBehind[]): Estimate => exact(sum(ways.map((way) => way.held)));
   const names = (ways: readonly LeftBehind[]): string =>
-    `After ${ways[0]?.times ?? 0} times each: ${listed(ways.map(({ name }) => name))}.`;
+    `After ${figure(ways[0]?.times ?? 0)} times each: ${listed(ways.map(({ name }) => name))}.`;
   return [
     {
       name: "Connections left in use by all ways out, fake database",
@@ -292,8 +292,9 @@ function experimentText(measured: QueryRowMeasured): string {
     "times each by a driver that answers at once, where nothing but this library's own work is " +
     `timed, and ${figure(rounds * measured.realCallsPerRound)} times each by key from the real ` +
     `server, one caller, in ${rounds} rounds forward and backward. Then code leaves queries ` +
-    `behind in ${measured.fakeWaysOut.length} ways, ${measured.fakeWaysOut[0]?.times ?? 0} times ` +
-    `each on a fake database that watches over the rules of a driver and ` +
+    `behind in ${measured.fakeWaysOut.length} ways, ` +
+    `${figure(measured.fakeWaysOut[0]?.times ?? 0)} times each on a fake database that watches ` +
+    "over the rules of a driver and " +
     `${measured.realWaysOut[0]?.times ?? 0} times each on the real server, and the connections ` +
     "in use are counted after a garbage collection. The guide's million iterations on a server " +
     "are scaled down."

@@ -59,10 +59,10 @@ interface ChurnPlan {
 }
 
 function planOf(context: ScenarioContext): ChurnPlan {
-  const quick = { rounds: 6, queries: 1200, keptQueries: 2500, keptDeadlineMs: 2000 };
+  const quick = { rounds: 6, queries: 1200, keptQueries: 4000, keptDeadlineMs: 2000 };
   const full = { rounds: 8, queries: 4000, keptQueries: 8000, keptDeadlineMs: 4000 };
   return context.isQuick
-    ? { ...quick, lateQueries: 12, raceMs: 1500 }
+    ? { ...quick, lateQueries: 24, raceMs: 1500 }
     : { ...full, lateQueries: 60, raceMs: 8000 };
 }
 

@@ -7,6 +7,7 @@ import {
   type ScenarioContext,
   ScenarioNotPossible,
 } from "../scenario.ts";
+import { counted } from "../words.ts";
 import {
   type BenchArm,
   BenchPools,
@@ -112,7 +113,7 @@ function required(run: BenchRun | undefined): BenchRun {
 
 function closedArms({ size, requests }: BenchPlan): BenchArm[] {
   const arm = (callers: number, role: BenchArm["role"], what: string): BenchArm => ({
-    name: `${what}, ${callers} callers`,
+    name: `${what}, ${counted(callers, "caller")}`,
     role,
     callers,
     size,
