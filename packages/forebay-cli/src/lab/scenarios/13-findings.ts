@@ -152,7 +152,7 @@ function armNamed(measured: ChurnMeasured, name: string): ChurnArm {
 }
 
 /** Less than this for each query, and it is the noise that is weighed. */
-const LEAST_KEPT_BYTES = 200;
+const LEAST_KEPT_BYTES = 100;
 /** Timers that fire so late make it pointless to judge a deadline. */
 const TIMER_LATE_LIMIT_MS = 3;
 
