@@ -169,7 +169,7 @@ function questionsOf(measured: QueryRowMeasured, figures: QueryRowFigures): Ques
       estimate: figures.sameRatio,
       threshold: { from: 0.8, to: 1.2 },
       unit: "×",
-      note: "CPU time, to which other programs add little.",
+      note: "CPU time of this process; that of others is not in it.",
       isRobust: true,
     },
   ];

@@ -182,7 +182,7 @@ function questionsOf(measured: ChurnMeasured, figures: ChurnFigures): Question[]
       estimate: figures.addedRatio,
       threshold: { atMost: 0.5 },
       unit: "×",
-      note: "CPU time, to which other programs add little.",
+      note: "CPU time of this process; that of others is not in it.",
       isRobust: true,
     },
     {

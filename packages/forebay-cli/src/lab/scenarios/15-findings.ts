@@ -164,7 +164,7 @@ function questionsOf(
 ): Question[] {
   const { smallest, largest } = figures;
   const { timerLateP99Ms } = context.calibration;
-  const busyNote = "CPU time, to which other programs add little.";
+  const busyNote = "CPU time of this process; that of others is not in it.";
   return [
     {
       name: `CPU time of stats(), a pool of ${figure(largest.size)} over one of ${smallest.size}`,
