@@ -4,7 +4,11 @@ import { type LabReport, runScenarios } from "./run.ts";
 import type { LabProgress, LabServer, Scenario } from "./scenario.ts";
 import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
+import { queryRow } from "./scenarios/08-query-row.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
+import { watcherChurn } from "./scenarios/13-watcher-churn.ts";
+import { statsOnHotPath } from "./scenarios/15-stats-on-hot-path.ts";
+import { benchmarkTemplate } from "./scenarios/16-benchmark-template.ts";
 import { errorChurn } from "./scenarios/17-error-churn.ts";
 import { waiterOrder } from "./scenarios/18-waiter-order.ts";
 import { slowDials } from "./scenarios/19-slow-dials.ts";
@@ -28,7 +32,11 @@ export type {
 const SCENARIOS: readonly Scenario[] = [
   littlesLaw,
   idleEqualsOpen,
+  queryRow,
   batchInsert,
+  watcherChurn,
+  statsOnHotPath,
+  benchmarkTemplate,
   errorChurn,
   waiterOrder,
   slowDials,

@@ -1,0 +1,78 @@
+// Scenario 15: stats() at each request. Runs the arms in order; what they show is put together in
+// 15-findings.ts.
+
+import {
+  type Findings,
+  type Scenario,
+  type ScenarioContext,
+  ScenarioNotPossible,
+} from "../scenario.ts";
+import type { Turn } from "../turn.ts";
+import {
+  BURST_SIZE,
+  type Judgements,
+  judgeBursts,
+  LONG_BURST,
+  LOOK_WAYS,
+  type LookPrice,
+  type LookWay,
+  priceLooks,
+  SHORT_BURST,
+  timeReal,
+  timeRequests,
+} from "./15-arms.ts";
+import { describeStats } from "./15-findings.ts";
+
+/** A way of looking at the pool, with what a request took. */
+export interface MeasuredLook {
+  readonly way: LookWay;
+  /** By round: CPU time of a request on a driver that answers at once. */
+  readonly cpuNs: readonly number[];
+  /** By round, on the real server. */
+  readonly turns: readonly Turn[];
+}
+
+/** All that scenario 15 measured. */
+export interface StatsMeasured {
+  readonly rounds: number;
+  readonly calls: number;
+  readonly prices: readonly LookPrice[];
+  readonly looks: readonly MeasuredLook[];
+  /** In bursts shorter than the gauge's interval, and in longer ones. */
+  readonly short: Judgements;
+  readonly long: Judgements;
+}
+
+/** Sizes of the pools that are looked at. */
+const SIZES = [10, 100, 1000];
+
+async function run(context: ScenarioContext): Promise<Findings> {
+  if (context.facts.budget < BURST_SIZE) throw new ScenarioNotPossible(context.facts.budgetNote);
+  const { isQuick } = context;
+  const rounds = isQuick ? 6 : 8;
+  const calls = isQuick ? 50_000 : 200_000;
+  const prices = await priceLooks(context, SIZES, rounds, calls);
+  const cpuNs = await timeRequests(context, rounds, isQuick ? 30_000 : 100_000);
+  const turns = await timeReal(context, rounds, isQuick ? 600 : 3000);
+  const short = await judgeBursts(context, SHORT_BURST, isQuick ? 10 : 40);
+  const long = await judgeBursts(context, LONG_BURST, isQuick ? 2 : 6);
+  const measured: StatsMeasured = {
+    rounds,
+    calls: rounds * calls,
+    prices,
+    looks: LOOK_WAYS.map((way, at) => ({ way, cpuNs: cpuNs[at] ?? [], turns: turns[at] ?? [] })),
+    short,
+    long,
+  };
+  return describeStats(context, measured, await context.judge());
+}
+
+/** Scenario 15 of the guide. */
+export const statsOnHotPath: Scenario = {
+  id: 15,
+  title: "The pool's statistics at each request",
+  needs: "9 free connections",
+  expectedMs: 40_000,
+  expectedQuickMs: 12_000,
+  run,
+};

@@ -1,0 +1,258 @@
+// Scenario 16, how its arms run: the guide's benchmark with as many callers as it has processors,
+// the same with more callers than connections, and what a benchmark must be able to tell.
+
+import { sum, takeTurns } from "../compare.ts";
+import type { LabClock } from "../clock.ts";
+import type { LabDb } from "../pools.ts";
+import { poissonArrivals, seededLabRandom } from "../random.ts";
+import type { ArmRole, ScenarioContext } from "../scenario.ts";
+import { closedTurn, mustNotFail, openTurn, type Turn } from "../turn.ts";
+
+/** The guide's statement, which is nothing but overhead. */
+export const SELECT_1 = "SELECT 1 AS n";
+/** One that takes the server's time, and nobody's processor. */
+export const SLEEP_MS = 10;
+/** The statement of that. */
+export const SLEEP: string = `SELECT 1 AS n FROM pg_sleep(${SLEEP_MS / 1000})`;
+
+/** By how much a request is made slower, to see whether the benchmark notices. */
+export const SLOWED_RATIO = 0.2;
+
+/** A closed load. */
+export interface BenchArm {
+  readonly name: string;
+  readonly role: ArmRole;
+  readonly callers: number;
+  /** Connections of its pool. */
+  readonly size: number;
+  readonly sql: string;
+  /** In one turn. */
+  readonly requests: number;
+  /** Share by which each request is made slower on purpose, of what it takes of this process. */
+  readonly slowedRatio: number;
+}
+
+/**
+ * What was seen in the middle of a turn: from when the callers have found their rhythm until the
+ * first of them stops. Laws of closed systems are about that.
+ */
+export interface Steady {
+  /** Requests that ended meanwhile. */
+  readonly requests: number;
+  readonly durationMs: number;
+  /** The sum of their response times. */
+  readonly responseMs: number;
+  readonly waits: number;
+  readonly waitMs: number;
+}
+
+/** What one turn of it gave. */
+export interface BenchTurn extends Turn {
+  readonly steady: Steady;
+}
+
+/** An arm with its turns. */
+export interface BenchRun {
+  readonly arm: BenchArm;
+  readonly turns: readonly BenchTurn[];
+}
+
+/** What the turns of an arm say together. */
+export interface BenchTotals {
+  readonly requests: number;
+  readonly durationMs: number;
+  readonly perS: number;
+  /** What `go test` would print as ns/op, in milliseconds: the time between two ends. */
+  readonly betweenEndsMs: number;
+  readonly meanMs: number;
+  readonly waitsPerRequest: number;
+  readonly waitPerRequestMs: number;
+  readonly utilisationRatio: number;
+}
+
+/** Adds up an arm's turns. */
+export function totalsOf({ turns }: BenchRun): BenchTotals {
+  const steady = turns.map((turn) => turn.steady);
+  const requests = sum(steady.map((seen) => seen.requests));
+  const durationMs = sum(steady.map((seen) => seen.durationMs));
+  const busyMs = sum(turns.map((turn) => turn.utilisationRatio * turn.durationMs));
+  return {
+    requests,
+    durationMs,
+    perS: (requests / durationMs) * 1000,
+    betweenEndsMs: durationMs / requests,
+    meanMs: sum(steady.map((seen) => seen.responseMs)) / requests,
+    waitsPerRequest: sum(steady.map((seen) => seen.waits)) / requests,
+    waitPerRequestMs: sum(steady.map((seen) => seen.waitMs)) / requests,
+    utilisationRatio: busyMs / sum(turns.map((turn) => turn.durationMs)),
+  };
+}
+
+/** A turn's requests begin to count after this share of them. */
+const RAMP_RATIO = 0.2;
+
+/**
+ * Watches over the steady part of a turn: from when a fifth of the requests has ended until there
+ * are no more to begin. By requests, not by time, so that a machine that stands still in between
+ * leaves as much to look at.
+ */
+class SteadyWatch {
+  readonly #clock: LabClock;
+  readonly #db: LabDb;
+  readonly #first: number;
+  readonly #last: number;
+  #ended = 0;
+  #responseMs = 0;
+  #atFirst = { atMs: 0, waits: 0, waitMs: 0 };
+  #seen: Steady | undefined;
+
+  constructor(clock: LabClock, db: LabDb, arm: BenchArm, requests: number) {
+    this.#clock = clock;
+    this.#db = db;
+    this.#first = Math.max(arm.callers, Math.round(requests * RAMP_RATIO));
+    this.#last = requests - arm.callers;
+    if (this.#last <= this.#first) throw new RangeError("a turn has too few requests");
+  }
+
+  /** A request has ended. */
+  ended(beganAtMs: number): void {
+    this.#ended++;
+    if (this.#ended < this.#first || this.#ended > this.#last) return;
+    const now = this.#look();
+    if (this.#ended === this.#first) {
+      this.#atFirst = now;
+      return;
+    }
+    this.#responseMs += now.atMs - beganAtMs;
+    if (this.#ended === this.#last) {
+      this.#seen = {
+        requests: this.#last - this.#first,
+        durationMs: now.atMs - this.#atFirst.atMs,
+        responseMs: this.#responseMs,
+        waits: now.waits - this.#atFirst.waits,
+        waitMs: now.waitMs - this.#atFirst.waitMs,
+      };
+    }
+  }
+
+  /** What has been seen, once the turn is over. */
+  seen(): Steady {
+    if (this.#seen === undefined) throw new RangeError("a turn has not been run to its end");
+    return this.#seen;
+  }
+
+  #look(): { atMs: number; waits: number; waitMs: number } {
+    const { waitCount, waitDurationMs } = this.#db.stats();
+    return { atMs: this.#clock.nowMs(), waits: waitCount, waitMs: waitDurationMs };
+  }
+}
+
+/** The pools of a benchmark, by their size: warm, as large as they may be. */
+export class BenchPools {
+  readonly #context: ScenarioContext;
+  readonly #dbs = new Map<number, LabDb>();
+
+  constructor(context: ScenarioContext) {
+    this.#context = context;
+  }
+
+  async open(size: number): Promise<LabDb> {
+    const known = this.#dbs.get(size);
+    if (known !== undefined) return known;
+    const db = this.#context.pools.openDb({ maxOpenConns: size, maxIdleConns: size });
+    await db.warmUp(size);
+    this.#dbs.set(size, db);
+    return db;
+  }
+}
+
+/** Runs arms in turns; the first round is for warming up. */
+export async function runArms(
+  context: ScenarioContext,
+  pools: BenchPools,
+  arms: readonly BenchArm[],
+  rounds: number,
+): Promise<BenchRun[]> {
+  const dbs: LabDb[] = [];
+  for (const arm of arms) dbs.push(await pools.open(arm.size));
+  /** CPU time of a request in the last turn that was not slowed. */
+  let requestMs = 0;
+  const turns = await takeTurns({
+    rounds: rounds + 1,
+    signal: context.signal,
+    arms: arms.map((arm, at) => async (round: number) => {
+      const note = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
+      context.step(arm.name, arm.requests * (arm.sql === SLEEP ? 1 : 0.07), note);
+      const db = dbs[at];
+      if (db === undefined) throw new RangeError("an arm has no pool");
+      const turn = await runArm(context, db, arm, requestMs * arm.slowedRatio);
+      if (arm.slowedRatio === 0) requestMs = turn.clientCpuMs / turn.requests;
+      return turn;
+    }),
+  });
+  return arms.map((arm, at) => ({ arm, turns: turns[at]?.slice(1) ?? [] }));
+}
+
+async function runArm(
+  context: ScenarioContext,
+  db: LabDb,
+  arm: BenchArm,
+  slowedByMs: number,
+): Promise<BenchTurn> {
+  const { clock } = context;
+  const steady = new SteadyWatch(clock, db, arm, arm.requests);
+  const turn = await closedTurn(context, {
+    callers: arm.callers,
+    requests: arm.requests,
+    // A closed load drives whatever is the bottleneck to its limit by intent.
+    counts: "effect",
+    operate: async () => {
+      const beganAtMs = clock.nowMs();
+      await db.queryRow(arm.sql);
+      if (slowedByMs > 0) {
+        const untilMs = clock.nowMs() + slowedByMs;
+        while (clock.nowMs() < untilMs);
+      }
+      steady.ended(beganAtMs);
+    },
+  });
+  return { ...turn, steady: steady.seen() };
+}
+
+/** Requests that come at a share of the highest rate. */
+export interface OpenRun {
+  readonly ratio: number;
+  readonly perS: number;
+  readonly turn: Turn;
+  readonly waits: number;
+  readonly waitMs: number;
+}
+
+/** Runs an open load at shares of the highest rate that the closed load has shown. */
+export async function runOpen(
+  context: ScenarioContext,
+  pools: BenchPools,
+  peak: { readonly size: number; readonly perS: number },
+  how: { readonly ratios: readonly number[]; readonly turnMs: number },
+): Promise<OpenRun[]> {
+  const db = await pools.open(peak.size);
+  const runs: OpenRun[] = [];
+  for (const ratio of how.ratios) {
+    const perS = peak.perS * ratio;
+    context.step(`open load at ${Math.round(ratio * 100)} % of the peak`, how.turnMs);
+    const before = db.stats();
+    const turn = await openTurn(context, {
+      arrivalsMs: poissonArrivals(seededLabRandom(1600), perS, how.turnMs),
+      counts: "effect",
+      operate: async () => {
+        await db.queryRow(SELECT_1);
+      },
+    });
+    mustNotFail([turn]);
+    const after = db.stats();
+    const waits = after.waitCount - before.waitCount;
+    const waitMs = after.waitDurationMs - before.waitDurationMs;
+    runs.push({ ratio, perS, turn, waits, waitMs });
+  }
+  return runs;
+}

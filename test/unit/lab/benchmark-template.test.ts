@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest";
+import type {
+  BenchArm,
+  BenchRun,
+} from "../../../packages/forebay-cli/src/lab/scenarios/16-arms.ts";
+import { describeBench } from "../../../packages/forebay-cli/src/lab/scenarios/16-findings.ts";
+import { eight, madeUpContext, madeUpTurn, plainJudge, saidBy } from "./made-up-turns.ts";
+
+type BenchMeasured = Parameters<typeof describeBench>[1];
+
+const SIZE = 20;
+
+interface Closed {
+  readonly callers: number;
+  readonly size?: number;
+  readonly perS: number;
+  readonly waits?: number;
+  readonly busy?: number;
+  readonly cpuMs?: number;
+}
+
+/** A run that keeps to the laws of closed systems. */
+function closed({ callers, size = SIZE, perS, waits, busy = 1, cpuMs = 30 }: Closed): BenchRun {
+  const arm: BenchArm = {
+    name: `${callers} callers`,
+    role: "variant",
+    callers,
+    size,
+    sql: "SELECT 1",
+    requests: 1000,
+    slowedRatio: 0,
+  };
+  const durationMs = (1000 / perS) * 1000;
+  const responseMs = (callers / perS) * 1000;
+  const waiting = Math.max(0, callers - size);
+  const turn = madeUpTurn(1000, responseMs, cpuMs);
+  return {
+    arm,
+    turns: eight({
+      ...turn,
+      utilisationRatio: busy,
+      steady: {
+        requests: 1000,
+        durationMs,
+        responseMs: responseMs * 1000,
+        waits: waits ?? (waiting > 0 ? 1000 : 0),
+        waitMs: waiting * durationMs,
+      },
+    }),
+  };
+}
+
+/** SELECT 1 gives as much whatever the pool, a slow query as much as there are connections. */
+function measured(changed: Partial<BenchMeasured> = {}): BenchMeasured {
+  const slow = { callers: 80, busy: 0.1 };
+  return {
+    rounds: 8,
+    size: SIZE,
+    half: SIZE / 2,
+    template: [1, 4, 16].map((callers) => closed({ callers, perS: 10_000 })),
+    equal: closed({ callers: 20, perS: 10_000 }),
+    crowded: closed({ callers: 80, perS: 10_000 }),
+    fastHalf: closed({ callers: 80, size: 10, perS: 10_000 }),
+    fastWhole: closed({ callers: 80, perS: 10_000 }),
+    slowHalf: closed({ ...slow, size: 10, perS: 1000 }),
+    slowWhole: closed({ ...slow, perS: 2000 }),
+    slowRoomy: closed({ callers: 10, size: 10, perS: 1000, busy: 0.1 }),
+    same: closed({ callers: 20, perS: 10_000 }),
+    twin: closed({ callers: 20, perS: 10_000 }),
+    slowed: closed({ callers: 20, perS: 8333, cpuMs: 36 }),
+    open: [{ ratio: 0.5, perS: 5000, turn: madeUpTurn(100, 0.3, 5), waits: 0, waitMs: 0 }],
+    ...changed,
+  };
+}
+
+describe("what scenario 16 says", () => {
+  const says = (changed?: Partial<BenchMeasured>) =>
+    describeBench(madeUpContext, measured(changed), plainJudge);
+
+  test("a run that keeps to all laws passes, and refutes the guide by what it shows", () => {
+    const { claim, forebay } = says();
+    expect(forebay.verdict).toBe("pass");
+    expect(claim.parts.map(({ verdict }) => verdict)).toEqual(["refuted", "refuted", "refuted"]);
+    expect(claim.why).toContain("waits alone do not tell the bottleneck");
+  });
+
+  test("where twice the pool helps, waits are not said to mislead", () => {
+    const fastWhole = closed({ callers: 80, perS: 19_000, busy: 0.9 });
+    const { claim } = says({ fastWhole });
+    expect(claim.parts[1]?.verdict).toBe("holds");
+    expect(claim.why).not.toContain("waits alone do not tell");
+  });
+
+  test("a twin that differs, a slow arm that does not show, and early waits fail", () => {
+    const verdictOf = (changed: Partial<BenchMeasured>, name: RegExp) =>
+      says(changed).forebay.checks.find((check) => name.test(check.name))?.verdict;
+    expect(verdictOf({ twin: closed({ callers: 20, perS: 9000, cpuMs: 34 }) }, /identical/)).toBe(
+      "fail",
+    );
+    expect(verdictOf({ slowed: closed({ callers: 20, perS: 10_000 }) }, /slowed/)).toBe("fail");
+    const early = closed({ callers: 20, perS: 10_000, waits: 3 });
+    expect(verdictOf({ equal: early }, /no more callers/)).toBe("fail");
+  });
+
+  test("no figure is missing", () => {
+    expect(saidBy(says())).not.toMatch(/NaN|unknown|undefined|null/);
+  });
+});
