@@ -169,6 +169,25 @@ test("swallows all that is on present connections, ends too; new ones work", asy
   expect(proxy.openCount).toBe(2);
 });
 
+test("forgets a connection on which nothing passes, and ends the server's side only", async () => {
+  let ended: () => void = () => undefined;
+  const serverSide = new Promise<void>((resolve) => (ended = resolve));
+  const proxy = await open(
+    await listen((socket) => {
+      socket.on("data", () => socket.write("answer"));
+      socket.on("end", () => ended());
+    }),
+    { forgetAfterMs: 50 },
+  );
+  const { socket, log } = await join(proxy);
+  await ask(socket, "x");
+  await serverSide;
+  socket.write("y");
+  expect(await ask((await join(proxy)).socket, "z")).toBe("answer");
+  expect(log).toEqual(["answer"]);
+  expect([proxy.forgottenCount, proxy.openCount]).toEqual([1, 2]);
+});
+
 test("newcomers are swallowed or reset as it is told", async () => {
   let served = 0;
   const proxy = await open(await listen(() => served++));

@@ -4,20 +4,32 @@
 // itself and waits for that dial, whatever comes free meanwhile; and an error of the dial is its
 // own.
 
+import { isBadConn } from "forebay";
 import type { Connector, DriverConn } from "forebay/driver";
 import type { LabRandom } from "./random.ts";
 
-/** The two limits of the model. `Infinity` is database/sql's 0. */
+/** The two limits of the model, where `Infinity` is database/sql's 0, and what it hears. */
 export interface GoRulesLimits {
   readonly maxOpenConns: number;
   readonly maxIdleConns: number;
+  /**
+   * What becomes of a connection that is lost while idle. `unnoticed`: it is handed out, as in Go,
+   * where nobody reads an idle socket unless the driver looks before each use.
+   * @defaultValue "noticed"
+   */
+  readonly idleLoss?: "noticed" | "unnoticed" | undefined;
 }
+
+/** How often a call is made on whatever connection there is, before it gets a new one. */
+const CACHED_TRIES = 2;
 
 /** What has happened, and what is. */
 export interface GoRulesStats {
   readonly openConnections: number;
   readonly inUse: number;
   readonly waitCount: number;
+  /** Connections handed out. */
+  readonly acquireCount: number;
   readonly maxIdleClosed: number;
   readonly dialCount: number;
   readonly dialErrorCount: number;
@@ -38,6 +50,7 @@ export class GoRulesPool {
   readonly #closing = new Set<Promise<void>>();
   #open = 0;
   #waitCount = 0;
+  #acquireCount = 0;
   #maxIdleClosed = 0;
   #dialCount = 0;
   #dialErrorCount = 0;
@@ -48,13 +61,21 @@ export class GoRulesPool {
     this.#random = random;
   }
 
-  /** Runs `use` with a connection. Rejects with the dial's error, or as `use` does. */
+  /**
+   * Runs `use` with a connection; again where that proves to be lost before anything was sent:
+   * twice on what there is, then on a new one. Rejects with the dial's error, or as `use` does.
+   */
   async withConn<T>(use: (conn: DriverConn) => Promise<T>, signal: AbortSignal): Promise<T> {
-    const conn = await this.#acquire(signal);
-    try {
-      return await use(conn);
-    } finally {
-      this.#release(conn);
+    for (let tries = 1; ; tries++) {
+      const conn = await (tries > CACHED_TRIES ? this.#acquireNew(signal) : this.#acquire(signal));
+      this.#acquireCount++;
+      try {
+        return await use(conn);
+      } catch (error) {
+        if (tries > CACHED_TRIES || !isBadConn(error)) throw error;
+      } finally {
+        this.#release(conn);
+      }
     }
   }
 
@@ -63,6 +84,7 @@ export class GoRulesPool {
       openConnections: this.#open,
       inUse: this.#open - this.#idle.length,
       waitCount: this.#waitCount,
+      acquireCount: this.#acquireCount,
       maxIdleClosed: this.#maxIdleClosed,
       dialCount: this.#dialCount,
       dialErrorCount: this.#dialErrorCount,
@@ -81,9 +103,14 @@ export class GoRulesPool {
 
   async #acquire(signal: AbortSignal): Promise<DriverConn> {
     for (let conn = this.#idle.pop(); conn !== undefined; conn = this.#idle.pop()) {
-      if (!this.#lost.has(conn)) return conn;
+      if (this.#limits.idleLoss === "unnoticed" || !this.#lost.has(conn)) return conn;
       this.#shut(conn);
     }
+    return this.#acquireNew(signal);
+  }
+
+  /** A new connection, or one that comes back while it waits for the limit. */
+  async #acquireNew(signal: AbortSignal): Promise<DriverConn> {
     if (this.#open < this.#limits.maxOpenConns) return this.#dial(signal);
     this.#waitCount++;
     const conn = await new Promise<DriverConn | undefined>((grant) => this.#waiters.push(grant));

@@ -5,9 +5,9 @@ import type { DriverConn } from "forebay/driver";
 import {
   openPostgres,
   postgres,
-  type PostgresConnector,
   type PostgresDB,
   type PostgresDBOptions,
+  type PostgresOptions,
 } from "forebay/postgres";
 import { type GoRulesLimits, GoRulesPool } from "./go-rules.ts";
 import type { LabRandom } from "./random.ts";
@@ -27,6 +27,8 @@ export interface ArmStats {
   /** Connections in somebody's hands. */
   readonly leased: number;
   readonly waitCount: number;
+  /** Connections handed out, also those that then served nobody. */
+  readonly acquireCount: number;
   readonly maxIdleClosed: number;
   readonly dialCount: number;
   readonly dialErrorCount: number;
@@ -100,6 +102,7 @@ export class LabPools {
           openConnections: stats.openConnections,
           leased: stats.pool.leased,
           waitCount: stats.waitCount,
+          acquireCount: stats.pool.acquireCount,
           maxIdleClosed: stats.maxIdleClosed,
           dialCount: stats.pool.dialCount,
           dialErrorCount: stats.pool.dialErrorCount,
@@ -114,10 +117,14 @@ export class LabPools {
     return arm;
   }
 
-  /** The model of database/sql's pool, as an arm. */
-  openGoRules(limits: GoRulesLimits): ArmPool {
+  /**
+   * The model of database/sql's pool, as an arm. `connection` is what differs from the server's
+   * URL.
+   */
+  openGoRules(limits: GoRulesLimits, connection: PostgresOptions = {}): ArmPool {
     const applicationName = this.nextName();
-    const pool = new GoRulesPool(this.#connector(applicationName), limits, this.#random);
+    const connector = postgres(this.#url, { applicationName, ...connection });
+    const pool = new GoRulesPool(connector, limits, this.#random);
     const arm: ArmPool = {
       applicationName,
       maxIdleConns: limits.maxIdleConns,
@@ -137,7 +144,7 @@ export class LabPools {
 
   /** One connection without a pool, to time a dial. The caller closes it. */
   dial(signal: AbortSignal): Promise<DriverConn> {
-    const connector = this.#connector(`${APPLICATION}-dial`);
+    const connector = postgres(this.#url, { applicationName: `${APPLICATION}-dial` });
     return connector.connect({ signal, onLost: () => undefined });
   }
 
@@ -161,10 +168,6 @@ export class LabPools {
       ...options,
       connection: { applicationName, ...options.connection },
     });
-  }
-
-  #connector(applicationName: string): PostgresConnector {
-    return postgres(this.#url, { applicationName });
   }
 
   /** A name for the connections of one arm. */

@@ -8,7 +8,7 @@
 // its own would take that time from the server instead, and show as somebody else's load.
 
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { labClock, type LabClock } from "./clock.ts";
+import { labClock, type LabClock, type LabTimer } from "./clock.ts";
 import { DelayLine } from "./delay-line.ts";
 
 /** Where a proxy forwards to. */
@@ -25,6 +25,12 @@ export interface TcpProxyOptions {
    * steps of 1 ms, so that a delay is up to 1 ms longer than it says. @defaultValue 0
    */
   readonly delayMs?: number | undefined;
+  /**
+   * Forgets a connection on which nothing has passed for this long, as a firewall does: it is
+   * swallowed. The server's side is closed, so that its sessions do not pile up.
+   * @defaultValue `Infinity`
+   */
+  readonly forgetAfterMs?: number | undefined;
   /** @defaultValue the process's own */
   readonly clock?: LabClock | undefined;
 }
@@ -53,7 +59,9 @@ export class TcpProxy {
   readonly #links = new Set<Link>();
   #target: ProxyTarget;
   #delayMs: number;
+  readonly #forgetAfterMs: number;
   #acceptedCount = 0;
+  #forgottenCount = 0;
 
   /** Opens a proxy. The caller closes it. Rejects when no port is to be had. */
   static async open(options: TcpProxyOptions): Promise<TcpProxy> {
@@ -69,6 +77,7 @@ export class TcpProxy {
     this.#clock = options.clock ?? labClock;
     this.#target = options.target;
     this.#delayMs = asDelayMs(options.delayMs ?? 0);
+    this.#forgetAfterMs = options.forgetAfterMs ?? Infinity;
     // A side that ends its sending may go on receiving.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
       this.#accept(client);
@@ -87,6 +96,11 @@ export class TcpProxy {
   /** Connections that are there, swallowed ones included: those are until they are cut. */
   get openCount(): number {
     return this.#links.size;
+  }
+
+  /** Connections forgotten so far, because nothing passed on them. */
+  get forgottenCount(): number {
+    return this.#forgottenCount;
   }
 
   /** Sets the delay of each direction, for what is sent from now on. */
@@ -141,6 +155,8 @@ export class TcpProxy {
       target: isSwallowed ? undefined : this.#target,
       clock: this.#clock,
       delayMs: () => this.#delayMs,
+      forgetAfterMs: this.#forgetAfterMs,
+      onForgotten: () => this.#forgottenCount++,
       onGone: () => this.#links.delete(link),
     });
     this.#links.add(link);
@@ -158,6 +174,8 @@ interface LinkOptions {
   readonly target: ProxyTarget | undefined;
   readonly clock: LabClock;
   delayMs(): number;
+  readonly forgetAfterMs: number;
+  onForgotten(): void;
   /** Called once, when both sockets are closed. */
   onGone(): void;
 }
@@ -169,10 +187,13 @@ class Link {
   readonly #lines: readonly DelayLine[];
   #isSilent = false;
   #open = 0;
+  #passedAtMs: number;
+  #forgetting: LabTimer | undefined;
 
   constructor(options: LinkOptions) {
     const { client, target, clock } = options;
     this.#options = options;
+    this.#passedAtMs = clock.nowMs();
     this.#lines = [new DelayLine(clock), new DelayLine(clock)];
     if (target === undefined) {
       this.#sockets = [client];
@@ -185,10 +206,12 @@ class Link {
     const [toServer, toClient] = this.#lines;
     if (toServer !== undefined) this.#forward(client, server, toServer);
     if (toClient !== undefined) this.#forward(server, client, toClient);
+    if (options.forgetAfterMs < Infinity) this.#forgetWhenQuiet();
   }
 
   swallow(): void {
     this.#isSilent = true;
+    this.#forgetting?.cancel();
     for (const line of this.#lines) line.clear();
     for (const socket of this.#sockets) socket.resume();
   }
@@ -202,6 +225,18 @@ class Link {
     }
   }
 
+  #forgetWhenQuiet(): void {
+    const { clock, forgetAfterMs, onForgotten } = this.#options;
+    const leftMs = this.#passedAtMs + forgetAfterMs - clock.nowMs();
+    if (leftMs > 0) {
+      this.#forgetting = clock.setTimer(leftMs, () => this.#forgetWhenQuiet());
+      return;
+    }
+    this.swallow();
+    this.#sockets[1]?.end();
+    onForgotten();
+  }
+
   #forward(from: Socket, to: Socket, line: DelayLine): void {
     let onTheirWayBytes = 0;
     const put = (deliver: () => void): void => {
@@ -210,6 +245,7 @@ class Link {
     this.#watch(from);
     from.on("data", (chunk: Buffer) => {
       if (this.#isSilent) return;
+      this.#passedAtMs = this.#options.clock.nowMs();
       onTheirWayBytes += chunk.length;
       if (onTheirWayBytes > WINDOW_BYTES) from.pause();
       put(() =>
@@ -230,7 +266,9 @@ class Link {
     // What an error means for the other side is told by "close".
     socket.on("error", () => undefined);
     socket.on("close", () => {
-      if (--this.#open === 0) this.#options.onGone();
+      if (--this.#open > 0) return;
+      this.#forgetting?.cancel();
+      this.#options.onGone();
     });
   }
 }
