@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { DriverConn } from "../../../packages/forebay/src/driver/driver.ts";
 import { BadConnError } from "../../../packages/forebay/src/index.ts";
 import { GoRulesPool } from "../../../packages/forebay-cli/src/lab/go-rules.ts";
+import { VirtualClock } from "../../../packages/forebay/src/testing/index.ts";
 import { seededLabRandom } from "../../../packages/forebay-cli/src/lab/random.ts";
 
 const never = new AbortController().signal;
@@ -174,5 +175,34 @@ describe("the model of database/sql's pool", () => {
     fake.dials[3]?.succeed();
     await expect(call).rejects.toThrow("try 3");
     expect(fake.dials.length).toBe(4);
+  });
+
+  test("quiet connections are pinged one after the other, until one answers", async () => {
+    const clock = Object.assign(new VirtualClock(), { date: () => new Date(0) });
+    const pings: number[] = [];
+    let open = 0;
+    const connect = () => {
+      const number = ++open;
+      const ping = ({ signal }: { readonly signal: AbortSignal }) =>
+        new Promise<void>((resolve, reject) => {
+          pings.push(number);
+          if (number === 1) resolve();
+          signal.addEventListener("abort", () => reject(signal.reason as Error));
+        });
+      return Promise.resolve({ ping, close: () => Promise.resolve() } as unknown as DriverConn);
+    };
+    const limits = { maxOpenConns: 3, maxIdleConns: 3, ping: { afterMs: 1000, timeoutMs: 250 } };
+    const pool = new GoRulesPool({ name: "fake", connect }, limits, seededLabRandom(1), clock);
+    const held = [holder(pool), holder(pool), holder(pool)];
+    await settle();
+    for (const one of held) one.letGo();
+    await settle();
+    await clock.advance(1001);
+    let servedAtMs = Number.NaN;
+    void pool.withConn(() => Promise.resolve((servedAtMs = clock.nowMs())), never);
+    await clock.advance(10_000);
+    expect(pings).toEqual([3, 2, 1]);
+    expect(servedAtMs).toBe(1001 + 2 * 250);
+    expect(pool.stats().openConnections).toBe(1);
   });
 });

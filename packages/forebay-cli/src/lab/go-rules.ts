@@ -6,6 +6,8 @@
 
 import { isBadConn } from "forebay";
 import type { Connector, DriverConn } from "forebay/driver";
+import { labClock, type LabClock } from "./clock.ts";
+import { withDeadline } from "./deadline.ts";
 import type { LabRandom } from "./random.ts";
 
 /** The two limits of the model, where `Infinity` is database/sql's 0, and what it hears. */
@@ -18,6 +20,12 @@ export interface GoRulesLimits {
    * @defaultValue "noticed"
    */
   readonly idleLoss?: "noticed" | "unnoticed" | undefined;
+  /**
+   * Who takes a connection that has been idle for longer than `afterMs` pings it first, and takes
+   * the next if it does not answer within `timeoutMs`: one after the other, as pgxpool and HikariCP
+   * have it. @defaultValue no pings
+   */
+  readonly ping?: { readonly afterMs: number; readonly timeoutMs: number } | undefined;
 }
 
 /** How often a call is made on whatever connection there is, before it gets a new one. */
@@ -44,7 +52,9 @@ export class GoRulesPool {
   readonly #connector: Connector;
   readonly #limits: GoRulesLimits;
   readonly #random: LabRandom;
+  readonly #clock: LabClock;
   readonly #idle: DriverConn[] = [];
+  readonly #idleSinceMs = new WeakMap<DriverConn, number>();
   readonly #lost = new WeakSet<DriverConn>();
   readonly #waiters: ((conn: DriverConn | undefined) => void)[] = [];
   readonly #closing = new Set<Promise<void>>();
@@ -55,7 +65,13 @@ export class GoRulesPool {
   #dialCount = 0;
   #dialErrorCount = 0;
 
-  constructor(connector: Connector, limits: GoRulesLimits, random: LabRandom) {
+  constructor(
+    connector: Connector,
+    limits: GoRulesLimits,
+    random: LabRandom,
+    clock: LabClock = labClock,
+  ) {
+    this.#clock = clock;
     this.#connector = connector;
     this.#limits = limits;
     this.#random = random;
@@ -103,8 +119,10 @@ export class GoRulesPool {
 
   async #acquire(signal: AbortSignal): Promise<DriverConn> {
     for (let conn = this.#idle.pop(); conn !== undefined; conn = this.#idle.pop()) {
-      if (this.#limits.idleLoss === "unnoticed" || !this.#lost.has(conn)) return conn;
+      const isFit = this.#limits.idleLoss === "unnoticed" || !this.#lost.has(conn);
+      if (isFit && (await this.#answers(conn, signal))) return conn;
       this.#shut(conn);
+      signal.throwIfAborted();
     }
     return this.#acquireNew(signal);
   }
@@ -115,6 +133,20 @@ export class GoRulesPool {
     this.#waitCount++;
     const conn = await new Promise<DriverConn | undefined>((grant) => this.#waiters.push(grant));
     return conn ?? this.#acquire(signal);
+  }
+
+  /** Whether the connection need not be pinged, or answers a ping in time. Never rejects. */
+  async #answers(conn: DriverConn, signal: AbortSignal): Promise<boolean> {
+    const { ping } = this.#limits;
+    const idleForMs = this.#clock.nowMs() - (this.#idleSinceMs.get(conn) ?? 0);
+    if (ping === undefined || idleForMs <= ping.afterMs) return true;
+    const answer = withDeadline(this.#clock, ping.timeoutMs, signal, async (own) => {
+      await conn.ping?.({ signal: own });
+    });
+    return answer.then(
+      () => true,
+      () => false,
+    );
   }
 
   async #dial(signal: AbortSignal): Promise<DriverConn> {
@@ -142,8 +174,10 @@ export class GoRulesPool {
     const usable = !this.#lost.has(conn) && (conn.isValid?.() ?? true);
     const waiter = usable ? this.#takeWaiter() : undefined;
     if (waiter !== undefined) waiter(conn);
-    else if (usable && this.#idle.length < this.#limits.maxIdleConns) this.#idle.push(conn);
-    else {
+    else if (usable && this.#idle.length < this.#limits.maxIdleConns) {
+      this.#idleSinceMs.set(conn, this.#clock.nowMs());
+      this.#idle.push(conn);
+    } else {
       if (usable) this.#maxIdleClosed++;
       this.#shut(conn);
     }

@@ -80,10 +80,15 @@ export class LabPools {
 
   /**
    * A `DB` of its own, for arms that need more of it than a pool. The caller closes it, or
-   * `closeArms` does. `applicationName` is how its connections show in pg_stat_activity.
+   * `closeArms` does. `applicationName` is how its connections show in pg_stat_activity; `url`
+   * is another server's, of a scenario that starts its own.
    */
-  openDb(options: ArmPoolOptions, applicationName: string = this.nextName()): LabDb {
-    const db = this.#openDb(applicationName, options);
+  openDb(
+    options: ArmPoolOptions,
+    applicationName: string = this.nextName(),
+    url: string = this.#url,
+  ): LabDb {
+    const db = this.#openDb(applicationName, options, url);
     this.#open.add(db);
     return db;
   }
@@ -118,12 +123,16 @@ export class LabPools {
   }
 
   /**
-   * The model of database/sql's pool, as an arm. `connection` is what differs from the server's
-   * URL.
+   * The model of database/sql's pool, as an arm. `connection` is what differs from `url`, by
+   * default the server's.
    */
-  openGoRules(limits: GoRulesLimits, connection: PostgresOptions = {}): ArmPool {
+  openGoRules(
+    limits: GoRulesLimits,
+    connection: PostgresOptions = {},
+    url: string = this.#url,
+  ): ArmPool {
     const applicationName = this.nextName();
-    const connector = postgres(this.#url, { applicationName, ...connection });
+    const connector = postgres(url, { applicationName, ...connection });
     const pool = new GoRulesPool(connector, limits, this.#random);
     const arm: ArmPool = {
       applicationName,
@@ -160,8 +169,8 @@ export class LabPools {
     await this.#watcher?.close();
   }
 
-  #openDb(applicationName: string, options: ArmPoolOptions): LabDb {
-    return openPostgres(this.#url, {
+  #openDb(applicationName: string, options: ArmPoolOptions, url: string = this.#url): LabDb {
+    return openPostgres(url, {
       acquireTimeoutMs: Infinity,
       connMaxLifetimeMs: Infinity,
       connMaxIdleTimeMs: Infinity,
