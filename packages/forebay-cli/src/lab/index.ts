@@ -6,6 +6,7 @@ import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
 import { tcpLoadBalancer } from "./scenarios/03-tcp-load-balancer.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
+import { failover } from "./scenarios/11-failover.ts";
 
 export type { LabReport, ReportedServer } from "./run.ts";
 export type {
@@ -17,7 +18,13 @@ export type {
   ScenarioReport,
 } from "./scenario.ts";
 
-const SCENARIOS: readonly Scenario[] = [littlesLaw, idleEqualsOpen, tcpLoadBalancer, batchInsert];
+const SCENARIOS: readonly Scenario[] = [
+  littlesLaw,
+  idleEqualsOpen,
+  tcpLoadBalancer,
+  batchInsert,
+  failover,
+];
 
 /**
  * Settings of a server that is started for the lab. A fifth of the guide's 200 connections, as the

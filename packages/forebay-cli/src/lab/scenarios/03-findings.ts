@@ -187,7 +187,7 @@ function questionsOf({ plan }: BalancerMeasured, figures: BalancerFigures): Ques
       unit: "×",
       // Where dials take long, the connections of one generation are not of one age to begin with.
       voidedBy:
-        figures.herdPeak >= 0.75 * plan.steadyConnections
+        figures.herdPeak >= 0.9 * plan.steadyConnections
           ? undefined
           : `this machine opens connections too slowly for a herd: ${figures.herdPeak} of ` +
             `${plan.steadyConnections} came together without jitter.`,

@@ -1,0 +1,52 @@
+// Scenario 11, what is run: sizes and times.
+
+/** Sizes and times of the experiment. */
+export interface FailoverPlan {
+  readonly rounds: number;
+  /** Connections of each arm, all idle when the fault comes. */
+  readonly connections: number;
+  /** How long they have been idle then. */
+  readonly idleMs: number;
+  readonly pingAfterIdleMs: number;
+  readonly pingTimeoutMs: number;
+  /** For how long requests come after the server can be used again. */
+  readonly tailMs: number;
+  /** For how long requests come after connections have gone silent. */
+  readonly silentMs: number;
+  /** How long the old primary is at the address before the new one is. */
+  readonly readOnlyMs: number;
+  readonly deadlineMs: number;
+  /** Faults under writers, and how long there are writes before and after each. */
+  readonly writeFaults: readonly WriteFault[];
+  readonly writeMs: number;
+  readonly writeDeadlineMs: number;
+}
+
+/** What happens while writes are under way. */
+export type WriteFault = "reset" | "end" | "silence" | "crash";
+
+/** From one request to the next, in open load. */
+export const REQUEST_EVERY_MS = 25;
+
+/** Most dials at once of Forebay's pools: its default. */
+export const MAX_DIALING = 4;
+
+/** Makes the plan. */
+export function planFailover(isQuick: boolean): FailoverPlan {
+  const pingTimeoutMs = isQuick ? 150 : 250;
+  const connections = 20;
+  return {
+    rounds: isQuick ? 1 : 2,
+    connections,
+    idleMs: isQuick ? 500 : 1200,
+    pingAfterIdleMs: isQuick ? 400 : 1000,
+    pingTimeoutMs,
+    tailMs: isQuick ? 800 : 1500,
+    silentMs: connections * pingTimeoutMs + 1000,
+    readOnlyMs: isQuick ? 400 : 600,
+    deadlineMs: connections * pingTimeoutMs + 5000,
+    writeFaults: isQuick ? ["reset", "crash"] : ["reset", "end", "silence", "crash"],
+    writeMs: isQuick ? 400 : 700,
+    writeDeadlineMs: 1000,
+  };
+}
