@@ -2,10 +2,8 @@
 
 import type { LabClock } from "./clock.ts";
 
-/** Why a request was given up. Its code is how failures are counted. */
+/** Why a request was given up. Failures are counted by its name. */
 export class DeadlineError extends Error {
-  readonly code = "DEADLINE";
-
   constructor(deadlineMs: number) {
     super(`the request took longer than ${deadlineMs} ms`);
     this.name = "DeadlineError";

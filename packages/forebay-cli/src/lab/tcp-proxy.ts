@@ -175,7 +175,7 @@ interface LinkOptions {
   readonly clock: LabClock;
   delayMs(): number;
   readonly forgetAfterMs: number;
-  onForgotten(): void;
+  readonly onForgotten: () => void;
   /** Called once, when both sockets are closed. */
   onGone(): void;
 }

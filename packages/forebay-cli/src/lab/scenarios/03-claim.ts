@@ -56,8 +56,8 @@ function unnoticedPart({ go, bare, tested }: BalancerFigures): ClaimPart {
     "The pool does not notice until the next query.",
     go.stale >= 0.8 * tested,
     `By database/sql's rules ${figure(go.stale)} of ${figure(tested)} were handed out dead. With ` +
-      `Forebay, which reads idle sockets, ${figure(bare.stale)}: ${figure(bare.lost)} were closed ` +
-      "when they ended.",
+      `Forebay, which reads idle sockets, ${figure(bare.stale)}: ${figure(bare.lost)} were ` +
+      "closed when they ended.",
   );
 }
 

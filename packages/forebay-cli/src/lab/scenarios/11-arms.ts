@@ -111,13 +111,20 @@ function forebayArm(
   return {
     kind,
     name,
-    role: "change",
+    role: kind === "ping" ? "change" : "variant",
     settings: {
       maxOpenConns: plan.connections,
       ...settings,
       pingAfterIdleMs: pingAfterIdleMs === Infinity ? "Infinity" : pingAfterIdleMs,
     },
-    warm: (signal) => db.warmUp(plan.connections, { signal }),
+    warm: async (signal) => {
+      await db.warmUp(plan.connections, { signal });
+      // Each is used once: to the pool, one that is lost unused is a dial that failed.
+      const uses = Array.from({ length: plan.connections }, () =>
+        db.query("SELECT pg_sleep(0.05)", [], { signal }),
+      );
+      await Promise.all(uses);
+    },
     request: (signal) => db.query(REQUEST, [], { signal }),
     counts: () => {
       const { pool } = db.stats();

@@ -43,7 +43,7 @@ export interface FaultRun extends FailoverCounts {
   readonly recoveryMs: number;
   /** Most dials under way at once, as seen at each request; 0 where the pool does not tell. */
   readonly dialingMax: number;
-  /** For how long there was no server. */
+  /** For how long there was no server; 0 but in restarts. */
   readonly downMs: number;
 }
 
@@ -83,8 +83,10 @@ export async function runFault(
   const readyAtMs = await ready;
   context.loop.end();
   const runs = arms.map((arm, index): FaultRun => {
-    const log = logs[index] ?? new RequestLog();
-    const counts = delta(before[index] ?? arm.counts(), arm.counts());
+    const log = logs[index];
+    const counted = before[index];
+    if (log === undefined || counted === undefined) throw new Error("an arm is missing");
+    const counts = delta(counted, arm.counts());
     const { kind, name, role, settings } = arm;
     return {
       fault,
@@ -94,7 +96,7 @@ export async function runFault(
       ...log.summary(readyAtMs),
       stale: counts.acquires - log.served,
       dialingMax: log.dialingMax,
-      downMs: readyAtMs - beganAtMs,
+      downMs: isRestart ? readyAtMs - beganAtMs : 0,
     };
   });
   await pools.closeArms();
@@ -124,14 +126,19 @@ class RequestLog {
   requests = 0;
   served = 0;
   dialingMax = 0;
+  readonly #deadlineMs: number;
 
-  async run(context: ScenarioContext, plan: FailoverPlan, arm: FailoverArm): Promise<void> {
+  constructor(deadlineMs: number) {
+    this.#deadlineMs = deadlineMs;
+  }
+
+  async run(context: ScenarioContext, arm: FailoverArm): Promise<void> {
     const { clock, signal } = context;
     const beganAtMs = clock.nowMs();
     const operate = async (own: AbortSignal): Promise<void> => {
       await arm.request(own);
     };
-    const request = withDeadline(clock, plan.deadlineMs, signal, operate);
+    const request = withDeadline(clock, this.#deadlineMs, signal, operate);
     this.#look(arm);
     try {
       await request;
@@ -167,8 +174,8 @@ type Drive = (
 /** As many requests at once as there were connections, then one after the other until the end. */
 const driveOpen: Drive = async (context, plan, arm, ready) => {
   const { clock, signal } = context;
-  const log = new RequestLog();
-  const pending = Array.from({ length: plan.connections }, () => log.run(context, plan, arm));
+  const log = new RequestLog(plan.deadlineMs);
+  const pending = Array.from({ length: plan.connections }, () => log.run(context, arm));
   let endsAtMs = Infinity;
   const known = ready.then((atMs) => {
     endsAtMs = Math.max(atMs, clock.nowMs()) + plan.tailMs;
@@ -178,7 +185,7 @@ const driveOpen: Drive = async (context, plan, arm, ready) => {
   });
   while (clock.nowMs() < endsAtMs) {
     await pause(clock, REQUEST_EVERY_MS, signal);
-    pending.push(log.run(context, plan, arm));
+    pending.push(log.run(context, arm));
   }
   await Promise.all(pending);
   return log;
@@ -187,10 +194,10 @@ const driveOpen: Drive = async (context, plan, arm, ready) => {
 /** One caller, one request after the other: what a single request meets. */
 const driveOneCaller: Drive = async (context, plan, arm) => {
   const { clock, signal } = context;
-  const log = new RequestLog();
+  const log = new RequestLog(plan.silentDeadlineMs);
   const endsAtMs = clock.nowMs() + plan.silentMs;
   while (clock.nowMs() < endsAtMs) {
-    await log.run(context, plan, arm);
+    await log.run(context, arm);
     await pause(clock, REQUEST_EVERY_MS, signal);
   }
   return log;

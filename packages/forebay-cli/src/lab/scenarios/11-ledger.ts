@@ -1,6 +1,6 @@
 // Scenario 11, what writers were told, held against what the servers have.
 
-import { isForebayError } from "forebay";
+import { isBadConn, isForebayError } from "forebay";
 import { isPgError } from "forebay/postgres";
 import { sum } from "../compare.ts";
 
@@ -26,7 +26,7 @@ export interface Audit {
 
 /** What an error tells of a write. */
 export function toldBy(error: unknown): Told {
-  if (isForebayError(error) && error.retryable === true) return "not sent";
+  if (isBadConn(error) || (isForebayError(error) && error.retryable)) return "not sent";
   return isPgError(error) ? "refused" : "unknown";
 }
 

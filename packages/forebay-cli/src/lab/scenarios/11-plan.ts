@@ -15,7 +15,10 @@ export interface FailoverPlan {
   readonly silentMs: number;
   /** How long the old primary is at the address before the new one is. */
   readonly readOnlyMs: number;
+  /** Of a request where there is no server for a while. */
   readonly deadlineMs: number;
+  /** Of a request where connections have gone silent: enough to ping all, one after the other. */
+  readonly silentDeadlineMs: number;
   /** Faults under writers, and how long there are writes before and after each. */
   readonly writeFaults: readonly WriteFault[];
   readonly writeMs: number;
@@ -42,9 +45,10 @@ export function planFailover(isQuick: boolean): FailoverPlan {
     pingAfterIdleMs: isQuick ? 400 : 1000,
     pingTimeoutMs,
     tailMs: isQuick ? 800 : 1500,
-    silentMs: connections * pingTimeoutMs + 1000,
+    silentMs: (connections + 3) * pingTimeoutMs,
     readOnlyMs: isQuick ? 400 : 600,
-    deadlineMs: connections * pingTimeoutMs + 5000,
+    deadlineMs: 15_000,
+    silentDeadlineMs: (connections + 3) * pingTimeoutMs,
     writeFaults: isQuick ? ["reset", "crash"] : ["reset", "end", "silence", "crash"],
     writeMs: isQuick ? 400 : 700,
     writeDeadlineMs: 1000,

@@ -9,7 +9,7 @@ import type { LabDb } from "../pools.ts";
 import type { ScenarioContext } from "../scenario.ts";
 import { openFailoverDb } from "./11-arms.ts";
 import type { Site } from "./11-faults.ts";
-import { type Audit, Ledger, toldBy } from "./11-ledger.ts";
+import { type Audit, type Ledger, toldBy } from "./11-ledger.ts";
 import { type FailoverPlan, REQUEST_EVERY_MS, type WriteFault } from "./11-plan.ts";
 
 /** What an arm met at an old primary that is read-only. */
@@ -118,7 +118,7 @@ export async function runReadOnly(
   ledger: Ledger,
 ): Promise<ReadOnlyRun[]> {
   const { clock, pools, signal } = context;
-  const { old, next, proxy } = site;
+  const { old, proxy } = site;
   proxy.setTarget(old);
   await old.restart("fast", { default_transaction_read_only: "on" });
   const endpoint = { url: old.url, port: proxy.port };
@@ -129,7 +129,7 @@ export async function runReadOnly(
   }));
   for (const { db } of arms) await db.warmUp(plan.connections, { signal });
   const switched = pause(clock, plan.readOnlyMs, signal).then(() => {
-    proxy.setTarget(next);
+    proxy.setTarget(site.next);
     return clock.nowMs();
   });
   const runs = await Promise.all(
