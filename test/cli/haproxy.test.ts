@@ -1,11 +1,11 @@
 // The lab's HAProxy, in front of the server of the run.
 
-import { existsSync } from "node:fs";
 import { afterEach, expect, inject, test } from "vitest";
 import { labClock } from "../../packages/forebay-cli/src/lab/clock.ts";
-import { findHaproxy, startHaproxy } from "../../packages/forebay-cli/src/lab/haproxy.ts";
+import { startHaproxy } from "../../packages/forebay-cli/src/lab/haproxy.ts";
 import { serverAddress, through } from "../../packages/forebay-cli/src/lab/server-address.ts";
 import { openPostgres } from "../../packages/forebay/src/postgres/index.ts";
+import { NEEDS_HAPROXY } from "../support/haproxy.ts";
 
 const closers: (() => Promise<unknown>)[] = [];
 
@@ -13,17 +13,9 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-function isInstalled(): boolean {
-  try {
-    return existsSync(findHaproxy());
-  } catch {
-    return false;
-  }
-}
+const withHaproxy = test.skipIf(NEEDS_HAPROXY !== "");
 
-const NEEDS = isInstalled() ? "" : " (skipped: HAProxy is missing, `apt-get install haproxy`)";
-
-test.skipIf(NEEDS !== "")(`forwards, and cuts what is quiet${NEEDS}`, async () => {
+withHaproxy(`forwards, and cuts what is quiet ${NEEDS_HAPROXY}`, async () => {
   const url = inject("postgresUrlVerify");
   const context = {
     clock: labClock,
@@ -41,7 +33,7 @@ test.skipIf(NEEDS !== "")(`forwards, and cuts what is quiet${NEEDS}`, async () =
   await expect.poll(() => db.stats().pool.closedBy.lost, { timeout: 10_000 }).toBe(1);
 });
 
-test("it is gone once the scenario is over", { skip: NEEDS !== "" }, async () => {
+withHaproxy(`it is gone once the scenario is over ${NEEDS_HAPROXY}`, async () => {
   const own: (() => Promise<unknown>)[] = [];
   const { pid } = await startHaproxy(
     {

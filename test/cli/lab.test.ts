@@ -13,6 +13,7 @@ import { renderHtml } from "../../packages/forebay-cli/src/report/html.ts";
 import { type EmbeddedServer, startEmbedded } from "../../packages/forebay-cli/src/server/index.ts";
 import { openDB } from "../../packages/forebay/src/index.ts";
 import { postgres } from "../../packages/forebay/src/postgres/index.ts";
+import { NEEDS_HAPROXY } from "../support/haproxy.ts";
 
 let server: EmbeddedServer;
 
@@ -61,7 +62,7 @@ async function runUntil(id: number, at: string): Promise<LabReport> {
 
 test("the list has the scenarios by number, with what they need", () => {
   const listed = listScenarios();
-  expect(listed.map(({ id }) => id)).toEqual([1, 2, 9]);
+  expect(listed.map(({ id }) => id)).toEqual([1, 2, 3, 9, 11]);
   for (const { title, needs, minutes } of listed) {
     expect(title).not.toBe("");
     expect(needs).toContain("free connections");
@@ -135,7 +136,10 @@ describe("a run that is aborted", () => {
     [1, 1, "16 connections, steady"],
     [1, 1, "no limit, database/sql"],
     [1, 2, "bursts, Forebay"],
+    ...(NEEDS_HAPROXY === "" ? [[1, 3, "lulls behind HAProxy"] as const] : []),
     [1, 9, "COPY"],
+    [1, 11, "two servers"],
+    [1, 11, "immediate restart"],
   ])(
     "resolves with a partial report of %i scenarios and leaves nothing: scenario %i, %s",
     async (scenarios, id, at) => {

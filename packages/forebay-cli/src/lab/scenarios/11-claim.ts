@@ -29,12 +29,11 @@ export function claimOfFailover(plan: FailoverPlan, figures: FailoverFigures): C
     ],
     {
       refuted:
-        `Ends that are told cost ${counted(naive.errors, "error")} and ` +
-        `${counted(naive.stale, "dead connection")} handed out where nobody listens, and ` +
-        `${figure(detection.errors)} and ${figure(detection.stale)} where idle sockets are read. ` +
+        `Where ends are told, ${counted(naive.stale, "dead connection")} were handed out by rules ` +
+        `that do not listen, and ${figure(detection.stale)} where idle sockets are read. ` +
         "But what knows only what has arrived does not know silence: there " +
         `${figure(silent.errors)} of ${counted(silent.requests, "request")} failed without a ` +
-        "ping. And where a server is there at once, dead connections alone made p99 " +
+        "ping. And where a server is there at once, p99 with all the dead connections was " +
         `${duration(figures.of("switch", "naive").response.percentileMs(99))}.`,
       holds: "Every statement came out as the guide says.",
       inconclusive: "What could be decided came out as the guide says.",
@@ -88,8 +87,9 @@ function aloudPart({ loud }: FailoverFigures): ClaimPart {
     "With validation dead connections are discarded before reuse (ends that are told).",
     detection.errors === 0 && detection.stale === 0,
     `With Forebay, which reads idle sockets, ${figure(detection.stale)} were handed out dead and ` +
-      `callers saw ${counted(detection.errors, "error")}; without, ${figure(loud.naive.stale)} ` +
-      `and ${figure(loud.naive.errors)}.`,
+      `callers saw ${counted(detection.errors, "error")}; by database/sql's rules ` +
+      `${figure(loud.naive.stale)} were, and callers saw ${figure(loud.naive.errors)}, as they ` +
+      "dialed while there was no server.",
   );
 }
 

@@ -34,7 +34,7 @@ export interface FailoverMeasured {
 export const failover: Scenario = {
   id: 11,
   title: "Dead connections across a failover",
-  needs: "Nothing of the server: it starts two of its own.",
+  needs: "No free connections: it starts two servers of its own. Not on Windows.",
   expectedMs: 62_000,
   expectedQuickMs: 19_000,
   async run(context: ScenarioContext): Promise<Findings> {

@@ -36,9 +36,10 @@ export function describeFailover(
   const surfaced = surfacedRatio(measured);
   return {
     headline:
-      `In restarts and a switch, callers of a pool by database/sql's rules met ` +
-      `${counted(naive.stale, "dead connection")} and ${counted(naive.errors, "error")}, those ` +
-      `of Forebay ${figure(detection.stale)} and ${figure(detection.errors)}; when ` +
+      `In restarts and switches, a pool by database/sql's rules handed out ` +
+      `${counted(naive.stale, "dead connection")}, Forebay ${figure(detection.stale)}, and its ` +
+      `callers saw ${counted(naive.errors, "error")} while there was no server, Forebay's ` +
+      `${figure(detection.errors)}; when ` +
       `${figure(plan.connections)} connections went silent, the longest request took ` +
       `${duration(sequential.response.maxMs)} with one ping after the other, ` +
       `${duration(ping.response.maxMs)} with Forebay's.`,
@@ -207,7 +208,7 @@ function writeQuestions(measured: FailoverMeasured, figures: FailoverFigures): Q
     },
     {
       name: "Writes done without an answer that were told as uncertain",
-      estimate: exact(surfacedRatio(measured) * 100),
+      estimate: exact(audit.unacknowledged > 0 ? surfacedRatio(measured) * 100 : 100),
       threshold: { atLeast: 100 },
       unit: "%",
       voidedBy:
