@@ -13,9 +13,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-const withHaproxy = test.skipIf(NEEDS_HAPROXY !== "");
-
-withHaproxy(`forwards, and cuts what is quiet ${NEEDS_HAPROXY}`, async () => {
+test.skipIf(NEEDS_HAPROXY !== "")(`forwards, and cuts what is quiet ${NEEDS_HAPROXY}`, async () => {
   const url = inject("postgresUrlVerify");
   const context = {
     clock: labClock,
@@ -33,17 +31,20 @@ withHaproxy(`forwards, and cuts what is quiet ${NEEDS_HAPROXY}`, async () => {
   await expect.poll(() => db.stats().pool.closedBy.lost, { timeout: 10_000 }).toBe(1);
 });
 
-withHaproxy(`it is gone once the scenario is over ${NEEDS_HAPROXY}`, async () => {
-  const own: (() => Promise<unknown>)[] = [];
-  const { pid } = await startHaproxy(
-    {
-      clock: labClock,
-      signal: new AbortController().signal,
-      defer: (close) => own.push(close),
-    },
-    { target: { host: "127.0.0.1", port: 1 }, inactivityMs: 1000 },
-  );
-  expect(() => process.kill(pid, 0)).not.toThrow();
-  for (const close of own) await close();
-  expect(() => process.kill(pid, 0)).toThrow("ESRCH");
-});
+test.skipIf(NEEDS_HAPROXY !== "")(
+  `it is gone once the scenario is over ${NEEDS_HAPROXY}`,
+  async () => {
+    const own: (() => Promise<unknown>)[] = [];
+    const { pid } = await startHaproxy(
+      {
+        clock: labClock,
+        signal: new AbortController().signal,
+        defer: (close) => own.push(close),
+      },
+      { target: { host: "127.0.0.1", port: 1 }, inactivityMs: 1000 },
+    );
+    expect(() => process.kill(pid, 0)).not.toThrow();
+    for (const close of own) await close();
+    expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  },
+);

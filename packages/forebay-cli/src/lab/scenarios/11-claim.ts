@@ -29,11 +29,15 @@ export function claimOfFailover(plan: FailoverPlan, figures: FailoverFigures): C
     ],
     {
       refuted:
-        `Where ends are told, ${counted(naive.stale, "dead connection")} were handed out by rules ` +
-        `that do not listen, and ${figure(detection.stale)} where idle sockets are read. ` +
-        "But what knows only what has arrived does not know silence: there " +
-        `${figure(silent.errors)} of ${counted(silent.requests, "request")} failed without a ` +
-        "ping. And where a server is there at once, p99 with all the dead connections was " +
+        `Where ends are told, rules that do not listen handed out ` +
+        `${counted(naive.stale, "dead connection")}, a pool that reads idle sockets ` +
+        `${figure(detection.stale)}. ` +
+        (silent.errors > 0
+          ? "Silence cannot be read: there " +
+            `${figure(silent.errors)} of ${counted(silent.requests, "request")} failed without ` +
+            "a ping. "
+          : "") +
+        "And where a server is there at once, p99 with all the dead connections was " +
         `${duration(figures.of("switch", "naive").response.percentileMs(99))}.`,
       holds: "Every statement came out as the guide says.",
       inconclusive: "What could be decided came out as the guide says.",
