@@ -36,7 +36,7 @@ export const failover: Scenario = {
   title: "Dead connections across a failover",
   needs: "No free connections: it starts two servers of its own. Not on Windows.",
   expectedMs: 62_000,
-  expectedQuickMs: 19_000,
+  expectedQuickMs: 18_000,
   async run(context: ScenarioContext): Promise<Findings> {
     const measured = await measure(context);
     return describeFailover(context, measured, await context.judge());

@@ -159,7 +159,7 @@ function questionsOf(
       threshold: { atMost: 2 },
       unit: "×",
       voidedBy:
-        calibration.connectP99Ms <= plan.pingTimeoutMs / 2
+        worst("ping") <= 2 || calibration.connectP99Ms <= plan.pingTimeoutMs / 2
           ? undefined
           : `a dial alone took up to ${duration(calibration.connectP99Ms)} on this machine.`,
     },

@@ -36,15 +36,15 @@ export const MAX_DIALING = 4;
 
 /** Makes the plan. */
 export function planFailover(isQuick: boolean): FailoverPlan {
-  const pingTimeoutMs = isQuick ? 150 : 250;
+  const pingTimeoutMs = isQuick ? 120 : 250;
   const connections = 20;
   return {
     rounds: isQuick ? 1 : 2,
     connections,
-    idleMs: isQuick ? 500 : 1200,
-    pingAfterIdleMs: isQuick ? 400 : 1000,
+    idleMs: isQuick ? 400 : 1200,
+    pingAfterIdleMs: isQuick ? 300 : 1000,
     pingTimeoutMs,
-    tailMs: isQuick ? 800 : 1500,
+    tailMs: isQuick ? 600 : 1500,
     silentMs: (connections + 3) * pingTimeoutMs,
     readOnlyMs: isQuick ? 400 : 600,
     deadlineMs: 15_000,
