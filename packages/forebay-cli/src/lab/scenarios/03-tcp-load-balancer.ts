@@ -58,8 +58,9 @@ async function measure(context: ScenarioContext): Promise<BalancerMeasured> {
   const arms = silentArms(context, plan, silence);
   const silent = await runLulls(context, plan, arms, plan.silentLulls);
   const forgotten = silence.forgottenCount;
-  await pools.closeArms();
+  // First: a pool waits for seconds on connections that are silent.
   await silence.close();
+  await pools.closeArms();
   context.step("traffic without lulls", steadyMs);
   const steady = await runSteady(context, plan, haproxy);
   await pools.closeArms();

@@ -99,8 +99,9 @@ export async function runFault(
       downMs: isRestart ? readyAtMs - beganAtMs : 0,
     };
   });
-  await pools.closeArms();
+  // First: a pool waits for seconds on connections that are silent.
   proxy.cut("rst");
+  await pools.closeArms();
   return runs;
 }
 

@@ -73,8 +73,8 @@ export async function runWrites(
     await writers;
     context.loop.end();
   }
-  await pools.closeArms();
   proxy.cut("rst");
+  await pools.closeArms();
   return failures;
 }
 
@@ -135,8 +135,8 @@ export async function runReadOnly(
   const runs = await Promise.all(
     arms.map((arm) => writeAcross(context, plan, { ...arm, ledger, switched })),
   );
-  await pools.closeArms();
   proxy.cut("rst");
+  await pools.closeArms();
   return runs;
 }
 
