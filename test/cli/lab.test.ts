@@ -13,6 +13,7 @@ import { renderHtml } from "../../packages/forebay-cli/src/report/html.ts";
 import { type EmbeddedServer, startEmbedded } from "../../packages/forebay-cli/src/server/index.ts";
 import { openDB } from "../../packages/forebay/src/index.ts";
 import { postgres } from "../../packages/forebay/src/postgres/index.ts";
+import { NEEDS_HAPROXY } from "../support/haproxy.ts";
 
 let server: EmbeddedServer;
 
@@ -130,14 +131,20 @@ describe("a quick run of one scenario", () => {
   });
 });
 
+/** How many scenarios a run that is aborted reports, its scenario, and the step of the abort. */
+const ABORTS: readonly (readonly [number, number, string])[] = [
+  [0, 9, "calibration"],
+  [1, 1, "16 connections, steady"],
+  [1, 1, "no limit, database/sql"],
+  [1, 2, "bursts, Forebay"],
+  ...(NEEDS_HAPROXY === "" ? [[1, 3, "lulls behind HAProxy"] as const] : []),
+  [1, 9, "COPY"],
+  [1, 11, "two servers"],
+  [1, 11, "immediate restart"],
+];
+
 describe("a run that is aborted", () => {
-  test.each([
-    [0, 9, "calibration"],
-    [1, 1, "16 connections, steady"],
-    [1, 1, "no limit, database/sql"],
-    [1, 2, "bursts, Forebay"],
-    [1, 9, "COPY"],
-  ])(
+  test.each(ABORTS)(
     "resolves with a partial report of %i scenarios and leaves nothing: scenario %i, %s",
     async (scenarios, id, at) => {
       const report = await runUntil(id, at);

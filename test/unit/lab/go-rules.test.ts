@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { DriverConn } from "../../../packages/forebay/src/driver/driver.ts";
+import { BadConnError } from "../../../packages/forebay/src/index.ts";
 import { GoRulesPool } from "../../../packages/forebay-cli/src/lab/go-rules.ts";
+import { VirtualClock } from "../../../packages/forebay/src/testing/index.ts";
 import { seededLabRandom } from "../../../packages/forebay-cli/src/lab/random.ts";
 
 const never = new AbortController().signal;
@@ -129,6 +131,78 @@ describe("the model of database/sql's pool", () => {
     await settle();
     second.letGo();
     await second.done;
+    expect(pool.stats().openConnections).toBe(1);
+  });
+
+  test.each([
+    ["noticed", 1, 0],
+    ["unnoticed", 2, 1],
+  ] as const)("a loss while idle that is %s: %i handed out", async (idleLoss, acquires, bad) => {
+    const fake = fakeConnector();
+    const limits = { maxOpenConns: 1, maxIdleConns: 1, idleLoss };
+    const pool = new GoRulesPool(fake.connector, limits, seededLabRandom(1));
+    const warm = pool.withConn(() => Promise.resolve(), never);
+    fake.dials[0]?.succeed();
+    await warm;
+    fake.lost[0]?.();
+    let tries = 0;
+    const served = pool.withConn(() => {
+      if (++tries <= bad) throw new BadConnError("lost before the request");
+      return Promise.resolve("served");
+    }, never);
+    await settle();
+    fake.dials[1]?.succeed();
+    expect(await served).toBe("served");
+    expect(pool.stats().acquireCount).toBe(1 + acquires);
+    expect(fake.closed()).toBe(1);
+  });
+
+  test("the third try has a new connection, and its error is told", async () => {
+    const fake = fakeConnector();
+    const limits = { maxOpenConns: 9, maxIdleConns: 9, idleLoss: "unnoticed" } as const;
+    const pool = new GoRulesPool(fake.connector, limits, seededLabRandom(1));
+    const held = [holder(pool), holder(pool), holder(pool)];
+    for (const dial of fake.dials) dial.succeed();
+    await settle();
+    for (const one of held) one.letGo();
+    await settle();
+    for (const lose of fake.lost) lose();
+    let tries = 0;
+    const call = pool.withConn(() => {
+      throw new BadConnError(`try ${++tries}`);
+    }, never);
+    await settle();
+    fake.dials[3]?.succeed();
+    await expect(call).rejects.toThrow("try 3");
+    expect(fake.dials.length).toBe(4);
+  });
+
+  test("quiet connections are pinged one after the other, until one answers", async () => {
+    const clock = Object.assign(new VirtualClock(), { date: () => new Date(0) });
+    const pings: number[] = [];
+    let open = 0;
+    const connect = () => {
+      const number = ++open;
+      const ping = ({ signal }: { readonly signal: AbortSignal }) =>
+        new Promise<void>((resolve, reject) => {
+          pings.push(number);
+          if (number === 1) resolve();
+          signal.addEventListener("abort", () => reject(signal.reason as Error));
+        });
+      return Promise.resolve({ ping, close: () => Promise.resolve() } as unknown as DriverConn);
+    };
+    const limits = { maxOpenConns: 3, maxIdleConns: 3, ping: { afterMs: 1000, timeoutMs: 250 } };
+    const pool = new GoRulesPool({ name: "fake", connect }, limits, seededLabRandom(1), clock);
+    const held = [holder(pool), holder(pool), holder(pool)];
+    await settle();
+    for (const one of held) one.letGo();
+    await settle();
+    await clock.advance(1001);
+    let servedAtMs = Number.NaN;
+    void pool.withConn(() => Promise.resolve((servedAtMs = clock.nowMs())), never);
+    await clock.advance(10_000);
+    expect(pings).toEqual([3, 2, 1]);
+    expect(servedAtMs).toBe(1001 + 2 * 250);
     expect(pool.stats().openConnections).toBe(1);
   });
 });

@@ -4,20 +4,40 @@
 // itself and waits for that dial, whatever comes free meanwhile; and an error of the dial is its
 // own.
 
+import { isBadConn } from "forebay";
 import type { Connector, DriverConn } from "forebay/driver";
+import { labClock, type LabClock } from "./clock.ts";
+import { withDeadline } from "./deadline.ts";
 import type { LabRandom } from "./random.ts";
 
-/** The two limits of the model. `Infinity` is database/sql's 0. */
+/** The two limits of the model, where `Infinity` is database/sql's 0, and what it hears. */
 export interface GoRulesLimits {
   readonly maxOpenConns: number;
   readonly maxIdleConns: number;
+  /**
+   * What becomes of a connection that is lost while idle. `unnoticed`: it is handed out, as in Go,
+   * where nobody reads an idle socket unless the driver looks before each use.
+   * @defaultValue "noticed"
+   */
+  readonly idleLoss?: "noticed" | "unnoticed" | undefined;
+  /**
+   * Who takes a connection that has been idle for longer than `afterMs` pings it first, and takes
+   * the next if it does not answer within `timeoutMs`: one after the other, as pgxpool and HikariCP
+   * have it. @defaultValue no pings
+   */
+  readonly ping?: { readonly afterMs: number; readonly timeoutMs: number } | undefined;
 }
+
+/** How often a call is made on whatever connection there is, before it gets a new one. */
+const CACHED_TRIES = 2;
 
 /** What has happened, and what is. */
 export interface GoRulesStats {
   readonly openConnections: number;
   readonly inUse: number;
   readonly waitCount: number;
+  /** Connections handed out. */
+  readonly acquireCount: number;
   readonly maxIdleClosed: number;
   readonly dialCount: number;
   readonly dialErrorCount: number;
@@ -32,29 +52,46 @@ export class GoRulesPool {
   readonly #connector: Connector;
   readonly #limits: GoRulesLimits;
   readonly #random: LabRandom;
+  readonly #clock: LabClock;
   readonly #idle: DriverConn[] = [];
+  readonly #idleSinceMs = new WeakMap<DriverConn, number>();
   readonly #lost = new WeakSet<DriverConn>();
   readonly #waiters: ((conn: DriverConn | undefined) => void)[] = [];
   readonly #closing = new Set<Promise<void>>();
   #open = 0;
   #waitCount = 0;
+  #acquireCount = 0;
   #maxIdleClosed = 0;
   #dialCount = 0;
   #dialErrorCount = 0;
 
-  constructor(connector: Connector, limits: GoRulesLimits, random: LabRandom) {
+  constructor(
+    connector: Connector,
+    limits: GoRulesLimits,
+    random: LabRandom,
+    clock: LabClock = labClock,
+  ) {
+    this.#clock = clock;
     this.#connector = connector;
     this.#limits = limits;
     this.#random = random;
   }
 
-  /** Runs `use` with a connection. Rejects with the dial's error, or as `use` does. */
+  /**
+   * Runs `use` with a connection; again where that proves to be lost before anything was sent:
+   * twice on what there is, then on a new one. Rejects with the dial's error, or as `use` does.
+   */
   async withConn<T>(use: (conn: DriverConn) => Promise<T>, signal: AbortSignal): Promise<T> {
-    const conn = await this.#acquire(signal);
-    try {
-      return await use(conn);
-    } finally {
-      this.#release(conn);
+    for (let tries = 1; ; tries++) {
+      const conn = await (tries > CACHED_TRIES ? this.#acquireNew(signal) : this.#acquire(signal));
+      this.#acquireCount++;
+      try {
+        return await use(conn);
+      } catch (error) {
+        if (tries > CACHED_TRIES || !isBadConn(error)) throw error;
+      } finally {
+        this.#release(conn);
+      }
     }
   }
 
@@ -63,6 +100,7 @@ export class GoRulesPool {
       openConnections: this.#open,
       inUse: this.#open - this.#idle.length,
       waitCount: this.#waitCount,
+      acquireCount: this.#acquireCount,
       maxIdleClosed: this.#maxIdleClosed,
       dialCount: this.#dialCount,
       dialErrorCount: this.#dialErrorCount,
@@ -81,13 +119,34 @@ export class GoRulesPool {
 
   async #acquire(signal: AbortSignal): Promise<DriverConn> {
     for (let conn = this.#idle.pop(); conn !== undefined; conn = this.#idle.pop()) {
-      if (!this.#lost.has(conn)) return conn;
+      const isFit = this.#limits.idleLoss === "unnoticed" || !this.#lost.has(conn);
+      if (isFit && (await this.#answers(conn, signal))) return conn;
       this.#shut(conn);
+      signal.throwIfAborted();
     }
+    return this.#acquireNew(signal);
+  }
+
+  /** A new connection, or one that comes back while it waits for the limit. */
+  async #acquireNew(signal: AbortSignal): Promise<DriverConn> {
     if (this.#open < this.#limits.maxOpenConns) return this.#dial(signal);
     this.#waitCount++;
     const conn = await new Promise<DriverConn | undefined>((grant) => this.#waiters.push(grant));
     return conn ?? this.#acquire(signal);
+  }
+
+  /** Whether the connection need not be pinged, or answers a ping in time. Never rejects. */
+  async #answers(conn: DriverConn, signal: AbortSignal): Promise<boolean> {
+    const { ping } = this.#limits;
+    const idleForMs = this.#clock.nowMs() - (this.#idleSinceMs.get(conn) ?? 0);
+    if (ping === undefined || idleForMs <= ping.afterMs) return true;
+    const answer = withDeadline(this.#clock, ping.timeoutMs, signal, async (own) => {
+      await conn.ping?.({ signal: own });
+    });
+    return answer.then(
+      () => true,
+      () => false,
+    );
   }
 
   async #dial(signal: AbortSignal): Promise<DriverConn> {
@@ -115,8 +174,10 @@ export class GoRulesPool {
     const usable = !this.#lost.has(conn) && (conn.isValid?.() ?? true);
     const waiter = usable ? this.#takeWaiter() : undefined;
     if (waiter !== undefined) waiter(conn);
-    else if (usable && this.#idle.length < this.#limits.maxIdleConns) this.#idle.push(conn);
-    else {
+    else if (usable && this.#idle.length < this.#limits.maxIdleConns) {
+      this.#idleSinceMs.set(conn, this.#clock.nowMs());
+      this.#idle.push(conn);
+    } else {
       if (usable) this.#maxIdleClosed++;
       this.#shut(conn);
     }

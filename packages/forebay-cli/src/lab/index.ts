@@ -4,8 +4,10 @@ import { type LabReport, runScenarios } from "./run.ts";
 import type { LabProgress, LabServer, Scenario } from "./scenario.ts";
 import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
+import { tcpLoadBalancer } from "./scenarios/03-tcp-load-balancer.ts";
 import { queryRow } from "./scenarios/08-query-row.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
+import { failover } from "./scenarios/11-failover.ts";
 import { watcherChurn } from "./scenarios/13-watcher-churn.ts";
 import { statsOnHotPath } from "./scenarios/15-stats-on-hot-path.ts";
 import { benchmarkTemplate } from "./scenarios/16-benchmark-template.ts";
@@ -32,8 +34,10 @@ export type {
 const SCENARIOS: readonly Scenario[] = [
   littlesLaw,
   idleEqualsOpen,
+  tcpLoadBalancer,
   queryRow,
   batchInsert,
+  failover,
   watcherChurn,
   statsOnHotPath,
   benchmarkTemplate,

@@ -5,9 +5,9 @@ import type { DriverConn } from "forebay/driver";
 import {
   openPostgres,
   postgres,
-  type PostgresConnector,
   type PostgresDB,
   type PostgresDBOptions,
+  type PostgresOptions,
 } from "forebay/postgres";
 import { type GoRulesLimits, GoRulesPool } from "./go-rules.ts";
 import type { LabRandom } from "./random.ts";
@@ -27,6 +27,8 @@ export interface ArmStats {
   /** Connections in somebody's hands. */
   readonly leased: number;
   readonly waitCount: number;
+  /** Connections handed out, also those that then served nobody. */
+  readonly acquireCount: number;
   readonly maxIdleClosed: number;
   readonly dialCount: number;
   readonly dialErrorCount: number;
@@ -78,10 +80,15 @@ export class LabPools {
 
   /**
    * A `DB` of its own, for arms that need more of it than a pool. The caller closes it, or
-   * `closeArms` does. `applicationName` is how its connections show in pg_stat_activity.
+   * `closeArms` does. `applicationName` is how its connections show in pg_stat_activity; `url`
+   * is another server's, of a scenario that starts its own.
    */
-  openDb(options: ArmPoolOptions, applicationName: string = this.nextName()): LabDb {
-    const db = this.#openDb(applicationName, options);
+  openDb(
+    options: ArmPoolOptions,
+    applicationName: string = this.nextName(),
+    url: string = this.#url,
+  ): LabDb {
+    const db = this.#openDb(applicationName, options, url);
     this.#open.add(db);
     return db;
   }
@@ -100,6 +107,7 @@ export class LabPools {
           openConnections: stats.openConnections,
           leased: stats.pool.leased,
           waitCount: stats.waitCount,
+          acquireCount: stats.pool.acquireCount,
           maxIdleClosed: stats.maxIdleClosed,
           dialCount: stats.pool.dialCount,
           dialErrorCount: stats.pool.dialErrorCount,
@@ -114,10 +122,18 @@ export class LabPools {
     return arm;
   }
 
-  /** The model of database/sql's pool, as an arm. */
-  openGoRules(limits: GoRulesLimits): ArmPool {
+  /**
+   * The model of database/sql's pool, as an arm. `connection` is what differs from `url`, by
+   * default the server's.
+   */
+  openGoRules(
+    limits: GoRulesLimits,
+    connection: PostgresOptions = {},
+    url: string = this.#url,
+  ): ArmPool {
     const applicationName = this.nextName();
-    const pool = new GoRulesPool(this.#connector(applicationName), limits, this.#random);
+    const connector = postgres(url, { applicationName, ...connection });
+    const pool = new GoRulesPool(connector, limits, this.#random);
     const arm: ArmPool = {
       applicationName,
       maxIdleConns: limits.maxIdleConns,
@@ -137,7 +153,7 @@ export class LabPools {
 
   /** One connection without a pool, to time a dial. The caller closes it. */
   dial(signal: AbortSignal): Promise<DriverConn> {
-    const connector = this.#connector(`${APPLICATION}-dial`);
+    const connector = postgres(this.#url, { applicationName: `${APPLICATION}-dial` });
     return connector.connect({ signal, onLost: () => undefined });
   }
 
@@ -153,18 +169,14 @@ export class LabPools {
     await this.#watcher?.close();
   }
 
-  #openDb(applicationName: string, options: ArmPoolOptions): LabDb {
-    return openPostgres(this.#url, {
+  #openDb(applicationName: string, options: ArmPoolOptions, url: string = this.#url): LabDb {
+    return openPostgres(url, {
       acquireTimeoutMs: Infinity,
       connMaxLifetimeMs: Infinity,
       connMaxIdleTimeMs: Infinity,
       ...options,
       connection: { applicationName, ...options.connection },
     });
-  }
-
-  #connector(applicationName: string): PostgresConnector {
-    return postgres(this.#url, { applicationName });
   }
 
   /** A name for the connections of one arm. */

@@ -18,6 +18,8 @@ const HOST = "127.0.0.1";
 const USER = "postgres";
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 10;
+/** Where the server says how far it is, in its directory of data. */
+const STATUS_FILE = "postmaster.pid";
 /**
  * Another program may take the chosen port before the server does; more often than this it is
  * something else.
@@ -160,7 +162,7 @@ async function initialize(context: Context): Promise<void> {
   if (code !== 0) throw startFailed("PostgreSQL's initdb failed", log);
 }
 
-/** A server that has started. */
+/** A server that has started, and may have been started again since. */
 interface Started {
   readonly running: Running;
   readonly port: number;
@@ -171,19 +173,10 @@ async function startOnFreePort(
   context: Context,
   choosePort: () => Promise<number>,
 ): Promise<Started> {
-  const { custodian, layout, options } = context;
   for (let attempt = 1; ; attempt++) {
     const port = await choosePort();
-    const log = path.join(custodian.directory, `server-${attempt}.log`);
-    const running = await runProgram(context, "postgres", log, [
-      "-D",
-      layout.data,
-      "-c",
-      `config_file=${layout.configFile}`,
-      "-c",
-      `port=${port}`,
-    ]);
-    const state = await untilReady(running, layout.data, options.signal);
+    const log = path.join(context.custodian.directory, `server-${attempt}.log`);
+    const { running, state } = await runServer(context, log, { port });
     if (state === "ready") return { running, port, log };
     if (attempt < PORT_ATTEMPTS && /Address already in use/.test(readLog(log))) continue;
     throw startFailed(
@@ -191,6 +184,19 @@ async function startOnFreePort(
       log,
     );
   }
+}
+
+/** Runs the server, and says what came of it. */
+async function runServer(
+  context: Context,
+  log: string,
+  settings: Readonly<Record<string, string | number>>,
+): Promise<{ running: Running; state: "ready" | "ended" | "late" }> {
+  const { layout, options } = context;
+  const all = Object.entries({ config_file: layout.configFile, ...settings });
+  const args = all.flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const running = await runProgram(context, "postgres", log, ["-D", layout.data, ...args]);
+  return { running, state: await untilReady(running, layout.data, options.signal) };
 }
 
 async function runProgram(
@@ -220,7 +226,7 @@ async function untilReady(
 ): Promise<"ready" | "ended" | "late"> {
   let hasEnded = false;
   void running.ended.then(() => (hasEnded = true));
-  const statusFile = path.join(data, "postmaster.pid");
+  const statusFile = path.join(data, STATUS_FILE);
   for (let leftMs = START_TIMEOUT_MS; leftMs > 0; leftMs -= POLL_MS) {
     await delay(POLL_MS);
     signal?.throwIfAborted();
@@ -232,7 +238,8 @@ async function untilReady(
   return "late";
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 at which nobody listens at the moment. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -287,19 +294,39 @@ function quoted(value: string): string {
 }
 
 function describe(
-  { custodian, layout }: Context,
+  context: Context,
   about: Started & { readonly version: string; readonly password: string },
 ): EmbeddedServer {
-  const { version, password, port, running } = about;
+  const { custodian, layout } = context;
+  const { version, password, port, log } = about;
+  let { running } = about;
   let isStopped = false;
   const stop = async (): Promise<void> => {
     isStopped = true;
     await custodian.close();
   };
   const lost = new AbortController();
-  void running.ended.then(() => {
-    if (!isStopped) lost.abort(hasEnded(about.log));
-  });
+  const watch = (): void => {
+    const watched = running;
+    void watched.ended.then(() => {
+      if (!isStopped && watched === running) lost.abort(hasEnded(log));
+    });
+  };
+  watch();
+  const restart: EmbeddedServer["restart"] = async (how, settings = {}) => {
+    const before = running;
+    const ended = before.ended;
+    // Nobody is to be told of this end.
+    running = { pid: before.pid, ended: new Promise(() => undefined) };
+    process.kill(before.pid, how === "fast" ? "SIGINT" : "SIGQUIT");
+    await ended;
+    // It says "ready" of the server that was.
+    fs.rmSync(path.join(layout.data, STATUS_FILE), { force: true });
+    const again = await runServer(context, log, { port, ...settings });
+    running = again.running;
+    watch();
+    if (again.state !== "ready") throw startFailed("PostgreSQL did not start again", log);
+  };
   const trust = `sslmode=verify-full&sslrootcert=${encodeURIComponent(layout.authorityFile)}`;
   return {
     kind: "embedded",
@@ -312,7 +339,10 @@ function describe(
     port,
     user: USER,
     password,
-    pid: running.pid,
+    get pid() {
+      return running.pid;
+    },
+    restart,
     lost: lost.signal,
     stop,
   };

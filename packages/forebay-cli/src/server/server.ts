@@ -42,8 +42,18 @@ export interface EmbeddedServer extends Server {
   /** The name of the superuser, who may connect to every database. */
   readonly user: string;
   readonly password: string;
-  /** The process id of the server's main process. */
+  /** The process id of the server's main process; another after a restart. */
   readonly pid: number;
+  /**
+   * Stops the server and starts it again on the same port: `fast` ends every session and shuts down
+   * in order, `immediate` is a crash, after which it recovers. `settings` hold until the next
+   * restart. Resolves when it lets sessions in; rejects with a `CliError` when it does not start.
+   * One at a time; not on Windows.
+   */
+  restart(
+    how: "fast" | "immediate",
+    settings?: Readonly<Record<string, string | number>>,
+  ): Promise<void>;
 }
 
 /** How an embedded server is started. */
