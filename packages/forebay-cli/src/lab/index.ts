@@ -4,6 +4,7 @@ import { type LabReport, runScenarios } from "./run.ts";
 import type { LabProgress, LabServer, Scenario } from "./scenario.ts";
 import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
+import { idleTime } from "./scenarios/04-idle-time.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
 import { connVsTx } from "./scenarios/14-conn-vs-tx.ts";
 
@@ -17,7 +18,13 @@ export type {
   ScenarioReport,
 } from "./scenario.ts";
 
-const SCENARIOS: readonly Scenario[] = [littlesLaw, idleEqualsOpen, batchInsert, connVsTx];
+const SCENARIOS: readonly Scenario[] = [
+  littlesLaw,
+  idleEqualsOpen,
+  idleTime,
+  batchInsert,
+  connVsTx,
+];
 
 /**
  * Settings of a server that is started for the lab. A fifth of the guide's 200 connections, as the
