@@ -6,6 +6,7 @@ import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
 import { idleTime } from "./scenarios/04-idle-time.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
+import { statements } from "./scenarios/12-statements.ts";
 import { connVsTx } from "./scenarios/14-conn-vs-tx.ts";
 
 export type { LabReport, ReportedServer } from "./run.ts";
@@ -23,6 +24,7 @@ const SCENARIOS: readonly Scenario[] = [
   idleEqualsOpen,
   idleTime,
   batchInsert,
+  statements,
   connVsTx,
 ];
 
