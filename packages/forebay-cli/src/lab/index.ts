@@ -8,6 +8,7 @@ import { idleTime } from "./scenarios/04-idle-time.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
 import { statements } from "./scenarios/12-statements.ts";
 import { connVsTx } from "./scenarios/14-conn-vs-tx.ts";
+import { behindPgBouncer } from "./scenarios/25-behind-pgbouncer.ts";
 
 export type { LabReport, ReportedServer } from "./run.ts";
 export type {
@@ -26,6 +27,7 @@ const SCENARIOS: readonly Scenario[] = [
   batchInsert,
   statements,
   connVsTx,
+  behindPgBouncer,
 ];
 
 /**
