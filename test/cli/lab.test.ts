@@ -61,7 +61,9 @@ async function runUntil(id: number, at: string): Promise<LabReport> {
 
 test("the list has the scenarios by number, with what they need", () => {
   const listed = listScenarios();
-  expect(listed.map(({ id }) => id)).toEqual([1, 2, 9]);
+  const ids = listed.map(({ id }) => id);
+  expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b));
+  expect(ids).toEqual(expect.arrayContaining([1, 2, 4, 9, 12, 14, 25]));
   for (const { title, needs, minutes } of listed) {
     expect(title).not.toBe("");
     expect(needs).toContain("free connections");

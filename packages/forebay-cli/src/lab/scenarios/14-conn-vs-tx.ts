@@ -81,10 +81,13 @@ async function holdAll(
   const turns = await takeTurns({
     rounds: plan.rounds,
     signal: context.signal,
-    arms: HOLDER_KEYS.map((key) => (round: number) => {
+    arms: HOLDER_KEYS.map((key) => async (round: number) => {
       const note = `round ${round + 1} of ${plan.rounds}`;
       context.step(HOLDERS[key].name, (plan.rows * plan.rewrites) / 160, note);
-      return runHolder(context, keeper, HOLDERS[key], plan);
+      context.loop.begin();
+      const turn = await runHolder(context, keeper, HOLDERS[key], plan);
+      context.loop.end();
+      return turn;
     }),
   });
   const of = (key: HolderKey): readonly VacuumTurn[] => turns[HOLDER_KEYS.indexOf(key)] ?? [];

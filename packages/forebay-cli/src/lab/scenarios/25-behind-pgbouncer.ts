@@ -169,7 +169,6 @@ async function compareSingle(
       return closedTurn(context, {
         callers: 1,
         requests,
-        counts: "effect",
         operate: async (index) => {
           await db.query("SELECT $1::int AS n", [index], { signal });
         },
