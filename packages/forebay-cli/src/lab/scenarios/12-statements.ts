@@ -104,7 +104,7 @@ async function askOneSession({ context, pools }: StatementStage): Promise<OneSes
 export const statements: Scenario = {
   id: 12,
   title: "Prepared statements on every connection",
-  needs: "a server of the lab's own: it starts one without TLS",
+  needs: "no free connections: it starts a server of its own, without TLS",
   expectedMs: 24_000,
   expectedQuickMs: 13_000,
   run,

@@ -206,7 +206,7 @@ async function timeDials(
 export const behindPgBouncer: Scenario = {
   id: 25,
   title: "Behind PgBouncer",
-  needs: "a server of the lab's own; the program pgbouncer (Debian package pgbouncer)",
+  needs: "36 free connections of a server of the lab's own; PgBouncer (Debian: pgbouncer)",
   expectedMs: 25_000,
   expectedQuickMs: 10_000,
   run,
