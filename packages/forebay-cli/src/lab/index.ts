@@ -5,10 +5,13 @@ import type { LabProgress, LabServer, Scenario } from "./scenario.ts";
 import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
 import { tcpLoadBalancer } from "./scenarios/03-tcp-load-balancer.ts";
+import { idleTime } from "./scenarios/04-idle-time.ts";
 import { queryRow } from "./scenarios/08-query-row.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
 import { failover } from "./scenarios/11-failover.ts";
+import { statements } from "./scenarios/12-statements.ts";
 import { watcherChurn } from "./scenarios/13-watcher-churn.ts";
+import { connVsTx } from "./scenarios/14-conn-vs-tx.ts";
 import { statsOnHotPath } from "./scenarios/15-stats-on-hot-path.ts";
 import { benchmarkTemplate } from "./scenarios/16-benchmark-template.ts";
 import { errorChurn } from "./scenarios/17-error-churn.ts";
@@ -19,6 +22,7 @@ import { nestedAcquire } from "./scenarios/21-nested-acquire.ts";
 import { fleetBudget } from "./scenarios/22-fleet-budget.ts";
 import { overload } from "./scenarios/23-overload.ts";
 import { eventLoopStall } from "./scenarios/24-event-loop-stall.ts";
+import { behindPgBouncer } from "./scenarios/25-behind-pgbouncer.ts";
 import { gracefulShutdown } from "./scenarios/26-graceful-shutdown.ts";
 
 export type { LabReport, ReportedServer } from "./run.ts";
@@ -35,10 +39,13 @@ const SCENARIOS: readonly Scenario[] = [
   littlesLaw,
   idleEqualsOpen,
   tcpLoadBalancer,
+  idleTime,
   queryRow,
   batchInsert,
   failover,
+  statements,
   watcherChurn,
+  connVsTx,
   statsOnHotPath,
   benchmarkTemplate,
   errorChurn,
@@ -49,6 +56,7 @@ const SCENARIOS: readonly Scenario[] = [
   fleetBudget,
   overload,
   eventLoopStall,
+  behindPgBouncer,
   gracefulShutdown,
 ];
 
