@@ -4,6 +4,7 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { addLabCommands, type SetStatus } from "./commands/lab.ts";
+import { addSizeCommand } from "./commands/size.ts";
 import { CliError, errorLine } from "./errors.ts";
 import { Interrupted } from "./terminal/interrupt.ts";
 
@@ -11,6 +12,8 @@ const DESCRIPTION = "The tuning guide of database connection pools, as a program
 
 const EXAMPLES = `
 Examples:
+  $ forebay size --qps 2000 --p50-ms 2 --p99-ms 30
+                                           how many connections a load needs
   $ forebay lab list                       what there is to run
   $ forebay lab run --html lab.html        run it all, with a report
 
@@ -63,6 +66,7 @@ function createProgram(setStatus: SetStatus): Command {
       outputError: () => undefined,
     })
     .addHelpText("after", EXAMPLES);
+  addSizeCommand(program);
   addLabCommands(program, setStatus);
   return program;
 }
