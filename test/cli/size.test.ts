@@ -91,3 +91,66 @@ describe("what cannot be sized ends with status 2 and one line that says what to
     });
   }
 });
+
+describe("simulate", () => {
+  test("--help shows its options, with examples", async () => {
+    const { status, stdout } = await forebay(["simulate", "--help"]);
+    expect(status).toBe(0);
+    for (const word of ["--qps", "--pool", "--seconds", "--seed", "--html", "--json"]) {
+      expect(stdout).toContain(word);
+    }
+    expect(stdout).toContain("Examples:");
+    expect(widest(stdout)).toBeLessThanOrEqual(80);
+  });
+
+  test("shows the run, and writes it as a page", async () => {
+    const { temporary, ended } = startForebay(["lab", "list"]);
+    await ended;
+    const file = path.join(temporary, "run.html");
+    const args = ["--pool", "12", "--seconds", "4", "--html", file];
+    const { status, stdout } = await forebay(["simulate", ...LOAD, ...args]);
+    expect(status).toBe(0);
+    expect(stdout).toContain("Connections in use, of 12");
+    expect(stdout).toContain("Requests that wait, at most");
+    expect(stdout).toMatch(/requests that wait +13 %/);
+    expect(widest(stdout)).toBeLessThanOrEqual(80);
+    const page = fs.readFileSync(file, "utf8");
+    expect(page.match(/<svg viewBox/g)).toHaveLength(2);
+    expect(page).not.toMatch(/NaN|undefined|<script/);
+  });
+
+  test("a pool below the load is shown as it is, and theory has no word on it", async () => {
+    const args = ["--pool", "4", "--seconds", "4"];
+    const { status, stdout } = await forebay(["simulate", ...LOAD, ...args]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/more\s+than\s+4\s+can\s+carry/);
+    expect(stdout).toMatch(/%\s+were\s+turned\s+away/);
+    expect(stdout).not.toContain("predicted");
+  });
+
+  test("--json repeats for the same seed", async () => {
+    const args = ["simulate", ...LOAD, "--seconds", "1", "--seed", "7", "--json"];
+    const [one, two] = [await forebay(args), await forebay(args)];
+    expect(one.status).toBe(0);
+    expect(JSON.parse(one.stdout)).toMatchObject({ simulation: { plan: { seed: 7 } } });
+    expect(two.stdout).toBe(one.stdout);
+  });
+
+  const cases = [
+    { args: ["--pool", "0"], code: "NUMBER_INVALID", says: "--pool" },
+    { args: ["--seconds", "1e9"], code: "NUMBER_INVALID", says: "--seconds shorter" },
+    { args: ["--seed", "-1"], code: "NUMBER_INVALID", says: "--seed" },
+    { args: ["--html", "x", "--json", "x"], code: "USAGE", says: "the same file" },
+    { args: ["--max-connections", "8"], code: "LOAD_UNSTABLE", says: "max_connections" },
+  ];
+  for (const { args, code, says } of cases) {
+    test(`forebay simulate ${args.join(" ")} is refused`, async () => {
+      const { status, stdout, stderr } = await forebay(["simulate", ...LOAD, ...args]);
+      expect(status).toBe(2);
+      expect(stdout).toBe("");
+      expect(stderr).toMatch(ERROR_LINE);
+      expect(stderr).toContain(`[${code}]`);
+      expect(stderr).toContain(says);
+    });
+  }
+});

@@ -4,6 +4,7 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { addLabCommands, type SetStatus } from "./commands/lab.ts";
+import { addSimulateCommand } from "./commands/simulate.ts";
 import { addSizeCommand } from "./commands/size.ts";
 import { CliError, errorLine } from "./errors.ts";
 import { Interrupted } from "./terminal/interrupt.ts";
@@ -67,6 +68,7 @@ function createProgram(setStatus: SetStatus): Command {
     })
     .addHelpText("after", EXAMPLES);
   addSizeCommand(program);
+  addSimulateCommand(program);
   addLabCommands(program, setStatus);
   return program;
 }

@@ -87,9 +87,8 @@ export interface Settings {
 
 /** Sizes the pool. Throws a `CliError` of code `LOAD_UNSTABLE` where no size can carry the load. */
 export function answerSize(workload: Workload): SizeAnswer {
-  const { hold, instances, targetWaitRatio } = workload;
-  const ratePerMs = workload.ratePerS / 1000 / instances;
-  const load = ratePerMs * hold.meanMs;
+  const { targetWaitRatio } = workload;
+  const load = loadOf(workload);
   const need = serversFor(load, targetWaitRatio);
   const fleet = fleetCap(workload, load);
   const cores = coresCap(workload, load);
@@ -100,7 +99,7 @@ export function answerSize(workload: Workload): SizeAnswer {
   const sizes = new Set([...aroundNeed(load, need), connections]);
   return {
     load,
-    loadByMedian: ratePerMs * workload.p50Ms,
+    loadByMedian: (load * workload.p50Ms) / workload.hold.meanMs,
     need,
     fleet,
     cores,
@@ -112,10 +111,15 @@ export function answerSize(workload: Workload): SizeAnswer {
   };
 }
 
+/** Connections of one pool in use on average, were there enough: Little's law. */
+export function loadOf({ ratePerS, hold, instances }: Workload): number {
+  return (ratePerS * hold.meanMs) / 1000 / instances;
+}
+
 /** What theory expects of a pool of this size. Waits are `Infinity` where they grow without end. */
 export function expectationOf(workload: Workload, connections: number): Expectation {
-  const { hold, instances } = workload;
-  const load = (workload.ratePerS * hold.meanMs) / 1000 / instances;
+  const { hold } = workload;
+  const load = loadOf(workload);
   const service = { mean: hold.meanMs, cv2: hold.cv2, sigma: hold.sigma };
   const waitedRatio = erlangC(connections, load);
   const meanWaitMs = meanWaitLognormal(connections, load, service);
@@ -208,7 +212,7 @@ const ACQUIRE_TIMEOUT_MS = { least: 1000, most: 10_000, p99s: 20 } as const;
  * The wait for a connection ends after twenty times the p99 of a request, within 1 and 10 seconds:
  * no steady load waits so long, and a dial fits in. The queue is as long as can be served by then.
  */
-function settingsFor(workload: Workload, connections: number): Settings {
+export function settingsFor(workload: Workload, connections: number): Settings {
   const { least, most, p99s } = ACQUIRE_TIMEOUT_MS;
   const wantedMs = Math.ceil((p99s * workload.p99Ms) / 500) * 500;
   const acquireTimeoutMs = Math.min(Math.max(wantedMs, least), most);

@@ -162,16 +162,6 @@ function coresLines(workload: Workload, cores: SizeAnswer["cores"], mark: string
 
 function checkPart({ comparisons, simulation, workload }: SizeFindings): string {
   const { requests, plan } = simulation;
-  const rows = comparisons.map((one) => {
-    const { value, low, high } = one.simulated;
-    const interval = low === high ? "" : ` (${unitText(low, one)} to ${unitText(high, one)})`;
-    const cells = [
-      one.what.padEnd(19),
-      unitText(one.predicted, one).padStart(10),
-      `  ${unitText(value, one)}${interval}`.padEnd(34),
-    ];
-    return `  ${cells.join("")} ${one.agrees ? "✓" : "✗ apart"}`;
-  });
   const missed = comparisons.filter((one) => !one.agrees);
   const advice =
     missed.length === 0
@@ -185,10 +175,25 @@ function checkPart({ comparisons, simulation, workload }: SizeFindings): string 
     `prediction.${advice}`;
   return [
     `The same load on the real pool, with ${counted(plan.connections, "connection")}, simulated`,
-    `  ${"".padEnd(19)}${"predicted".padStart(10)}  simulated (95 % interval)`,
-    ...rows,
+    ...comparisonLines(comparisons),
     wrapText(about, "  "),
   ].join("\n");
+}
+
+/** The comparisons as a table with its head; nothing where there are none. */
+export function comparisonLines(comparisons: readonly Comparison[]): string[] {
+  if (comparisons.length === 0) return [];
+  const rows = comparisons.map((one) => {
+    const { value, low, high } = one.simulated;
+    const interval = low === high ? "" : ` (${unitText(low, one)} to ${unitText(high, one)})`;
+    const cells = [
+      one.what.padEnd(19),
+      unitText(one.predicted, one).padStart(10),
+      `  ${unitText(value, one)}${interval}`.padEnd(34),
+    ];
+    return `  ${cells.join("")} ${one.agrees ? "✓" : "✗ apart"}`;
+  });
+  return [`  ${"".padEnd(19)}${"predicted".padStart(10)}  simulated (95 % interval)`, ...rows];
 }
 
 /** A figure of a comparison with its unit. */
