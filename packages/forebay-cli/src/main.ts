@@ -3,6 +3,7 @@
 
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { addBenchCommand } from "./commands/bench.ts";
 import { addLabCommands, type SetStatus } from "./commands/lab.ts";
 import { addSimulateCommand } from "./commands/simulate.ts";
 import { addSizeCommand } from "./commands/size.ts";
@@ -15,6 +16,7 @@ const EXAMPLES = `
 Examples:
   $ forebay size --qps 2000 --p50-ms 2 --p99-ms 30
                                            how many connections a load needs
+  $ forebay bench --query 'SELECT 1'       what a query gives, and what limits it
   $ forebay lab list                       what there is to run
   $ forebay lab run --html lab.html        run it all, with a report
 
@@ -69,6 +71,7 @@ function createProgram(setStatus: SetStatus): Command {
     .addHelpText("after", EXAMPLES);
   addSizeCommand(program);
   addSimulateCommand(program);
+  addBenchCommand(program);
   addLabCommands(program, setStatus);
   return program;
 }

@@ -75,7 +75,8 @@ function headline({ simulation, load }: SimulationFindings): string {
   return wrapText(
     `${figure(requests)} requests at ${figure(plan.ratePerS)} a second, held for ` +
       `${duration(simulation.meanHoldMs)} on average, on ` +
-      `${counted(plan.connections, "connection")} (seed ${plan.seed}): ${figure(load)} would be in use on average.${small}`,
+      `${counted(plan.connections, "connection")} (seed ${plan.seed}): ` +
+      `${figure(load)} would be in use on average.${small}`,
   );
 }
 

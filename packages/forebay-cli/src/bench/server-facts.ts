@@ -1,0 +1,32 @@
+// What a bench asks the server about itself.
+
+import { postgres } from "forebay/postgres";
+import type { Server } from "../server/index.ts";
+
+/** Where the server runs. */
+export interface BenchServerFacts {
+  readonly backendPid: number;
+  /** Whether it seems to run on this machine: reached by a Unix socket or the loopback. */
+  readonly isLocal: boolean;
+}
+
+const SQL = `SELECT pg_backend_pid() AS pid,
+  coalesce(host(inet_server_addr()), '') AS address`;
+
+/** The server's process of a session, which may be looked up while that session is open. */
+export async function withServerFacts<T>(
+  server: Server,
+  signal: AbortSignal,
+  look: (facts: BenchServerFacts) => Promise<T>,
+): Promise<T> {
+  const connector = postgres(server.url, { applicationName: "forebay-bench" });
+  const conn = await connector.connect({ signal, onLost: () => undefined });
+  try {
+    const { rows } = await conn.query(SQL, [], { signal });
+    const { pid, address } = rows[0] as { readonly pid: number; readonly address: string };
+    const isLocal = address === "" || address.startsWith("127.") || address === "::1";
+    return await look({ backendPid: pid, isLocal });
+  } finally {
+    await conn.close();
+  }
+}
