@@ -87,19 +87,25 @@ type PostgresJs = (
   end(options: object): Promise<void>;
 };
 
+/** The server that a peer is to use, and whether our own connections to it are encrypted. */
+export interface PeerServer {
+  readonly server: Server;
+  readonly isTls: boolean;
+}
+
 /** Opens a client of the user's project, with prepared statements, as both recommend. */
-export function openPeer(peer: FoundPeer, server: Server, sql: string, max: number): BenchClient {
-  const { url, ssl } = peerTarget(server);
+export function openPeer(peer: FoundPeer, at: PeerServer, sql: string, max: number): BenchClient {
+  const { url, ssl } = peerTarget(at);
   const common = { name: peer.name, waits: () => undefined };
   if (peer.name === "pg") {
     const { Pool } = peer.module as NodePostgres;
-    const pool = new Pool({ connectionString: url, max, application_name: APPLICATION, ...ssl });
+    const pool = new Pool({ connectionString: url, max, application_name: APPLICATION, ssl });
     pool.on("error", () => undefined);
     const config = { name: "forebay_bench", text: sql };
     return { ...common, query: () => pool.query(config), close: () => pool.end() };
   }
   const open = peer.module as PostgresJs;
-  const client = open(url, { max, connection: { application_name: APPLICATION }, ...ssl });
+  const client = open(url, { max, connection: { application_name: APPLICATION }, ssl });
   return {
     ...common,
     query: () => client.unsafe(sql, [], { prepare: true }),
@@ -107,20 +113,30 @@ export function openPeer(peer: FoundPeer, server: Server, sql: string, max: numb
   };
 }
 
+type PeerTls = false | { readonly ca?: string; readonly rejectUnauthorized: boolean };
+
 /**
- * The clients differ in what they make of TLS in a URL. For the embedded server they are told in
- * their own words; a given URL is theirs to read.
+ * The clients differ in what they make of the TLS parameters of a URL. So these are taken out, and
+ * each is told in its own words to do what ours does.
  */
-function peerTarget(server: Server): { readonly url: string; readonly ssl: object } {
-  if (server.caFile !== undefined) {
-    const url = new URL(server.url);
-    url.search = "";
-    return { url: url.href, ssl: { ssl: { ca: readFileSync(server.caFile, "utf8") } } };
+function peerTarget({ server, isTls }: PeerServer): {
+  readonly url: string;
+  readonly ssl: PeerTls;
+} {
+  if (!/^postgres(ql)?:\/\//.test(server.url)) {
+    throw new CliError(
+      "USAGE",
+      "--compare needs a server that is given by a URL",
+      "Write --dsn or DATABASE_URL as postgres://user:password@host:5432/database.",
+    );
   }
-  if (/^postgres(ql)?:\/\//.test(server.url)) return { url: server.url, ssl: {} };
-  throw new CliError(
-    "USAGE",
-    "--compare needs a server that is given by a URL",
-    "Write --dsn or DATABASE_URL as postgres://user:password@host:5432/database.",
-  );
+  const url = new URL(server.url);
+  const { searchParams } = url;
+  const isVerified = (searchParams.get("sslmode") ?? "").startsWith("verify-");
+  const rootFile = searchParams.get("sslrootcert");
+  for (const name of [...searchParams.keys()])
+    if (name.startsWith("ssl")) searchParams.delete(name);
+  if (!isTls) return { url: url.href, ssl: false };
+  const ca = isVerified && rootFile !== null ? { ca: readFileSync(rootFile, "utf8") } : {};
+  return { url: url.href, ssl: { ...ca, rejectUnauthorized: isVerified } };
 }

@@ -54,8 +54,13 @@ export async function runBench(context: BenchContext): Promise<BenchReport> {
   const watch = new LoopWatch();
   try {
     await tryQuery(forebay, signal);
-    for (const peer of peers) clients.push(openPeer(peer, server, plan.query, plan.maxOpenConns));
-    const bench = new Bench(context, watch, await postmasterPid(server, signal));
+    const { postmasterPid, isTls } = await lookAtServer(server, signal);
+    for (const peer of peers) {
+      const client = openPeer(peer, { server, isTls }, plan.query, plan.maxOpenConns);
+      clients.push(client);
+      await tryQuery(client, signal);
+    }
+    const bench = new Bench(context, watch, postmasterPid);
     return await bench.run(clients);
   } catch (error) {
     signal.throwIfAborted();
@@ -66,30 +71,40 @@ export async function runBench(context: BenchContext): Promise<BenchReport> {
   }
 }
 
-/** A query that the server does not take should be seen before anything is measured. */
+/** A query that cannot be run should be seen before anything is measured. */
 async function tryQuery(client: BenchClient, signal: AbortSignal): Promise<void> {
   try {
     await client.query(signal);
   } catch (error) {
+    if (signal.aborted) throw error;
     const { sqlstate, message } = error as { sqlstate?: unknown; message?: string };
-    if (signal.aborted || typeof sqlstate !== "string") throw error;
     const said = String(message).replace(/\.$/, "");
-    throw new CliError(
-      "QUERY_FAILED",
-      `the server refuses the query: ${said} (${sqlstate})`,
-      "Correct --query. It is run as it stands, without parameters.",
-      { cause: error },
-    );
+    const options = { cause: error };
+    if (client.name !== "forebay") {
+      const what = `${client.name} cannot run the query on this server: ${said}`;
+      const nextStep = `Mend what it says, or leave ${client.name} out of --compare.`;
+      throw new CliError("QUERY_FAILED", what, nextStep, options);
+    }
+    if (typeof sqlstate !== "string") throw error;
+    const what = `the server refuses the query: ${said} (${sqlstate})`;
+    const nextStep = "Correct --query. It is run as it stands, without parameters.";
+    throw new CliError("QUERY_FAILED", what, nextStep, options);
   }
 }
 
-/** The server's main process, where it can be seen from here. */
-function postmasterPid(server: Server, signal: AbortSignal): Promise<number | undefined> {
-  return withServerFacts(server, signal, async ({ backendPid, isLocal }) => {
-    if (!isLocal) return undefined;
+interface ServerLook {
+  /** The server's main process, where it can be seen from here. */
+  readonly postmasterPid: number | undefined;
+  readonly isTls: boolean;
+}
+
+function lookAtServer(server: Server, signal: AbortSignal): Promise<ServerLook> {
+  return withServerFacts(server, signal, async ({ backendPid, isLocal, isTls }) => {
+    if (!isLocal) return { postmasterPid: undefined, isTls };
     // Another machine's process, by chance of the same number here, is hardly one of PostgreSQL.
     const title = await readFile(`/proc/${backendPid}/cmdline`, "utf8").catch(() => "");
-    return title.includes("postgres") ? await parentPid(backendPid) : undefined;
+    const isOurs = title.includes("postgres");
+    return { postmasterPid: isOurs ? await parentPid(backendPid) : undefined, isTls };
   });
 }
 
