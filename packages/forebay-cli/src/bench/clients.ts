@@ -134,8 +134,8 @@ function peerTarget({ server, isTls }: PeerServer): {
   const { searchParams } = url;
   const isVerified = (searchParams.get("sslmode") ?? "").startsWith("verify-");
   const rootFile = searchParams.get("sslrootcert");
-  for (const name of [...searchParams.keys()])
-    if (name.startsWith("ssl")) searchParams.delete(name);
+  const names = Array.from(searchParams.keys()).filter((name) => name.startsWith("ssl"));
+  for (const name of names) searchParams.delete(name);
   if (!isTls) return { url: url.href, ssl: false };
   const ca = isVerified && rootFile !== null ? { ca: readFileSync(rootFile, "utf8") } : {};
   return { url: url.href, ssl: { ...ca, rejectUnauthorized: isVerified } };

@@ -32,7 +32,7 @@ export async function withServerFacts<T>(
   const conn = await connector.connect({ signal, onLost: () => undefined });
   try {
     const { rows } = await conn.query(SQL, [], { signal });
-    const { pid, address, is_tls: isTls } = rows[0] as unknown as FactsRow;
+    const { pid, address, is_tls: isTls } = rows[0] as FactsRow;
     const isLocal = address === "" || address.startsWith("127.") || address === "::1";
     return await look({ backendPid: pid, isLocal, isTls });
   } finally {
