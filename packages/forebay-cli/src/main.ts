@@ -3,7 +3,10 @@
 
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { addBenchCommand } from "./commands/bench.ts";
 import { addLabCommands, type SetStatus } from "./commands/lab.ts";
+import { addSimulateCommand } from "./commands/simulate.ts";
+import { addSizeCommand } from "./commands/size.ts";
 import { CliError, errorLine } from "./errors.ts";
 import { Interrupted } from "./terminal/interrupt.ts";
 
@@ -11,6 +14,9 @@ const DESCRIPTION = "The tuning guide of database connection pools, as a program
 
 const EXAMPLES = `
 Examples:
+  $ forebay size --qps 2000 --p50-ms 2 --p99-ms 30
+                                           how many connections a load needs
+  $ forebay bench --query 'SELECT 1'       what a query gives, and what limits it
   $ forebay lab list                       what there is to run
   $ forebay lab run --html lab.html        run it all, with a report
 
@@ -63,6 +69,9 @@ function createProgram(setStatus: SetStatus): Command {
       outputError: () => undefined,
     })
     .addHelpText("after", EXAMPLES);
+  addSizeCommand(program);
+  addSimulateCommand(program);
+  addBenchCommand(program);
   addLabCommands(program, setStatus);
   return program;
 }

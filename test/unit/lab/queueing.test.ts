@@ -8,6 +8,8 @@ import {
   lognormalFrom,
   longRunWaitedRatio,
   meanWait,
+  meanWaitLognormal,
+  poissonTail,
   serversFor,
   waitQuantile,
 } from "../../../packages/forebay-cli/src/lab/queueing.ts";
@@ -66,6 +68,41 @@ describe("waiting times", () => {
     );
   });
 
+  test("with one server Tijms' formula is that of Pollaczek and Khinchine, too", () => {
+    for (const [load, sigma] of [
+      [0.2, 0.5],
+      [0.9, 1.164],
+      [0.5, 2],
+    ] as const) {
+      const exact = (load * 2 * Math.exp(sigma ** 2)) / (2 * (1 - load));
+      expect(meanWaitLognormal(1, load, { mean: 2, sigma }) / exact).toBeCloseTo(1, 4);
+    }
+  });
+
+  test("Tijms' formula agrees with the ideal queue, where Allen and Cunneen's is off", () => {
+    const random = seededLabRandom(4);
+    const sigma = lognormalFrom(2, 30).sigma;
+    const count = 300_000;
+    let at = 0;
+    const arrivals = Float64Array.from({ length: count }, () => (at += exponential(random, 5)));
+    const services = Float64Array.from({ length: count }, () => lognormal(random, 2, sigma));
+    const { waits } = idealQueue(3, arrivals, services);
+    const measured = waits.reduce((sum, wait) => sum + wait, 0) / count;
+    const mean = lognormalFrom(2, 30).mean;
+    const load = mean / 5;
+    const offRatio = Math.abs(meanWaitLognormal(3, load, { mean, sigma }) / measured - 1);
+    expect(offRatio).toBeLessThan(0.08);
+    expect(meanWait(3, load, { mean, cv2: lognormalFrom(2, 30).cv2 }) / measured).toBeGreaterThan(
+      1.25,
+    );
+  });
+
+  test("constant service waits half of what exponential service does, near saturation", () => {
+    const constant = meanWaitLognormal(8, 7.9, { mean: 1, sigma: 0 });
+    expect(constant / meanWait(8, 7.9, { mean: 1, cv2: 1 })).toBeCloseTo(0.5, 1);
+    expect(meanWaitLognormal(8, 8, { mean: 1, sigma: 0 })).toBe(Infinity);
+  });
+
   test("a quantile is 0 where fewer than its share wait, and exact for M/M/1", () => {
     expect(waitQuantile(16, 7.88, { mean: 3.94, cv2: 1 }, 0.99)).toBe(0);
     const rho = 0.9;
@@ -79,6 +116,13 @@ describe("waiting times", () => {
     expect(fluidBurst(4000, 800, 0.5)).toEqual({ backlog: 1600, longestWait: 2, drain: 2 });
     expect(fluidBurst(400, 800, 1).backlog).toBe(0);
   });
+});
+
+test("the tail of a Poisson distribution agrees with the published table", () => {
+  expect(poissonTail(10, 15)).toBeCloseTo(0.0487, 4);
+  expect(poissonTail(1, 0)).toBeCloseTo(1 - Math.exp(-1), 12);
+  expect(poissonTail(900, 900)).toBeGreaterThan(0.45);
+  expect(poissonTail(900, 900)).toBeLessThan(0.5);
 });
 
 describe("the lognormal distribution of the guide", () => {

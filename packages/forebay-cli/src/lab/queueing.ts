@@ -68,6 +68,61 @@ export function meanWait(
 }
 
 /**
+ * The mean wait with Poisson arrivals and lognormal service, by Tijms, van Hoorn and Federgruen,
+ * "Approximations for the steady-state probabilities in the M/G/c queue", Adv. Appl. Prob. 13
+ * (1981): between `meanWait`, which it becomes near saturation, and what is exact in light traffic,
+ * where who waits waits for the first of `servers` requests to end. Within a few per cent, where
+ * Allen and Cunneen are off by a third and more at low utilisation.
+ */
+export function meanWaitLognormal(
+  servers: number,
+  load: number,
+  service: { readonly mean: number; readonly sigma: number },
+): number {
+  if (load >= servers) return Infinity;
+  const exponential = (erlangC(servers, load) * service.mean) / (servers - load);
+  const heavy = Math.exp(service.sigma ** 2) / 2;
+  const light = servers * leastResidual(servers, service.sigma);
+  const utilisationRatio = load / servers;
+  return exponential * ((1 - utilisationRatio) * light + utilisationRatio * heavy);
+}
+
+const RESIDUAL_STEPS = 2000;
+
+/**
+ * The mean of the least of `count` residual service times of requests that are met at random, for
+ * lognormal service with a mean of 1: the integral of P(residual > x)^count, on a logarithmic axis.
+ */
+function leastResidual(count: number, sigma: number): number {
+  if (sigma === 0) return 1 / (count + 1);
+  const mu = -(sigma ** 2) / 2;
+  const from = Math.min(-14, mu);
+  const step = (mu + sigma * (sigma + 8) + 2 - from) / RESIDUAL_STEPS;
+  let sum = Math.exp(from);
+  for (let at = from + step / 2, done = 0; done < RESIDUAL_STEPS; at += step, done++) {
+    const z = (at - mu) / sigma;
+    const beyond = Math.max(0, normalCdf(sigma - z) - Math.exp(at) * normalCdf(-z));
+    sum += beyond ** count * Math.exp(at) * step;
+  }
+  return sum;
+}
+
+/**
+ * The standard normal distribution function, to seven figures of its smaller tail: Press et al.,
+ * Numerical Recipes, 2nd ed. (1992), `erfcc`.
+ */
+function normalCdf(value: number): number {
+  const x = Math.abs(value) / Math.SQRT2;
+  const t = 1 / (1 + x / 2);
+  const terms = [
+    -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398,
+    1.48851587, -0.82215223, 0.17087277,
+  ];
+  const tail = (t * Math.exp(-x * x + terms.reduceRight((sum, term) => sum * t + term, 0))) / 2;
+  return value >= 0 ? 1 - tail : tail;
+}
+
+/**
  * The wait that a share `quantile` of the requests does not exceed, taking the waits of those that
  * wait as exponential: exact for M/M/c, elsewhere as good as `meanWait`. 0 where fewer than that
  * share wait at all.
@@ -78,10 +133,16 @@ export function waitQuantile(
   service: { readonly mean: number; readonly cv2: number },
   quantile: number,
 ): number {
-  const waits = erlangC(servers, load);
-  if (waits <= 1 - quantile) return 0;
-  const meanOfWaiting = meanWait(servers, load, service) / waits;
-  return meanOfWaiting * Math.log(waits / (1 - quantile));
+  return quantileOfWaits(erlangC(servers, load), meanWait(servers, load, service), quantile);
+}
+
+/**
+ * The wait that a share `quantile` of the requests does not exceed, when a share `waitedRatio`
+ * waits, the mean over all is `mean`, and the waits of those that wait are exponential.
+ */
+export function quantileOfWaits(waitedRatio: number, mean: number, quantile: number): number {
+  if (waitedRatio <= 1 - quantile) return 0;
+  return (mean / waitedRatio) * Math.log(waitedRatio / (1 - quantile));
 }
 
 /**
@@ -92,6 +153,21 @@ export function serversFor(load: number, target: number): number {
   let servers = Math.max(1, Math.floor(load) + 1);
   while (erlangC(servers, load) > target) servers++;
   return servers;
+}
+
+/**
+ * The share of time in which more than `count` requests are in service when none ever waits: those
+ * of M/G/infinity are Poisson-distributed, whatever the service time. Cooper (1981), sec. 5.2.
+ */
+export function poissonTail(load: number, count: number): number {
+  // In logarithms, since factorials are soon beyond every number.
+  let below = 0;
+  let logFactorial = 0;
+  for (let at = 0; at <= count; at++) {
+    if (at > 0) logFactorial += Math.log(at);
+    below += Math.exp(at * Math.log(load) - load - logFactorial);
+  }
+  return Math.max(0, 1 - below);
 }
 
 /** What a burst above capacity leads to, in the fluid model: work as a liquid, no randomness. */
