@@ -4,6 +4,8 @@
 export type CliErrorCode =
   | "USAGE"
   | "SCENARIO_UNKNOWN"
+  | "ALL_SKIPPED"
+  | "QUERY_REFUSED"
   | "REPORT_NOT_WRITABLE"
   | "URL_INVALID"
   | "SERVER_UNREACHABLE"

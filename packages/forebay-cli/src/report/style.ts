@@ -46,16 +46,17 @@ section.scenario {
 .pill.pass, .pill.holds { color: var(--good); background: var(--good-bg); }
 .pill.fail { color: var(--bad); background: var(--bad-bg); }
 .pill.refuted { color: var(--odd); background: var(--odd-bg); }
-.pill.inconclusive, .pill.plain { color: var(--none); background: var(--none-bg); }
-.summary { display: grid; gap: .8rem; margin: 1.2rem 0; padding: 0; list-style: none; }
-.summary li {
-  background: var(--card); border: 1px solid var(--line); border-radius: 10px;
-  padding: .9rem 1.1rem;
-}
-.summary a { font-weight: 600; text-decoration: none; }
-.summary a:hover { text-decoration: underline; }
-.verdicts { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; margin: .3rem 0;
-  font-size: .93rem; }
+.pill.skipped, .pill.unfinished { color: var(--odd); background: none;
+  box-shadow: inset 0 0 0 1px currentColor; }
+.pill.none { color: var(--soft); background: none; box-shadow: inset 0 0 0 1px var(--line); }
+.pill.inconclusive { color: var(--none); background: var(--none-bg); }
+dl.tally { display: flex; flex-wrap: wrap; gap: .6rem 2rem; margin: 1.2rem 0 .8rem; }
+dl.tally dt { color: var(--soft); font-size: .82rem; margin-bottom: .2rem; }
+dl.tally dd { margin: 0; display: flex; flex-wrap: wrap; gap: .3rem; }
+table.summary { margin: .6rem 0 1.6rem; }
+table.summary td.title { min-width: 12rem; font-weight: 600; }
+table.summary a { text-decoration: none; }
+table.summary a:hover { text-decoration: underline; }
 dl.facts {
   display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr));
   gap: .7rem 1.4rem; margin: .6rem 0;
