@@ -73,6 +73,9 @@ export interface RunOptions {
 const CALIBRATION_MS = { full: 3000, quick: 1500 } as const;
 const SEED = 20_260_101;
 
+/** The watcher waits for a connection for ever, which a server that is gone never gives. */
+const DROP_MS = 5_000;
+
 /**
  * Runs scenarios. When `signal` is aborted it stops promptly, drops what it made on the server, and
  * resolves with what there is, marked `partial`. Rejects when the server cannot be used, or a
@@ -185,12 +188,24 @@ class Run {
     }
   }
 
-  /** Closes what is open and drops the schema, also after an abort. */
+  /**
+   * Closes what is open and drops the schema, also after an abort. Of a server that is gone by then
+   * nothing is wanted.
+   */
   async cleanUp(): Promise<void> {
     await this.#pools.closeArms();
+    const limit = new AbortController();
+    const timer = labClock.setTimer(DROP_MS, () => {
+      limit.abort(new Error(`could not drop ${this.#schema ?? "the schema"} in ${DROP_MS} ms`));
+    });
     try {
-      if (this.#schema !== undefined) await dropSchema(this.#pools.watcher, this.#schema);
+      if (this.#schema !== undefined) {
+        await dropSchema(this.#pools.watcher, this.#schema, limit.signal);
+      }
+    } catch (error) {
+      if (!this.#options.signal.aborted) throw error;
     } finally {
+      timer.cancel();
       await this.#pools.closeAll();
     }
   }

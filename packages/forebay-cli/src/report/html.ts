@@ -51,7 +51,7 @@ ${
   report.query === undefined
     ? undefined
     : html`<p>With this statement in place of the scenarios' own:</p>
-<pre><code>${report.query}</code></pre>`
+<pre class="statement"><code>${report.query}</code></pre>`
 }
 </header>`;
 }
