@@ -34,6 +34,19 @@ describe("help", () => {
   }
 });
 
+test("the guide of the lab and the package's page name every option and status", async () => {
+  const { stdout } = await forebay(["lab", "run", "--help"]);
+  const options = (stdout.match(/^ {2}--[a-z]+/gm) ?? []).map((option) => option.trim());
+  expect(options.length).toBeGreaterThan(6);
+  const read = (name: string): string =>
+    fs.readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
+  const guide = read("docs/guides/lab.md");
+  const readme = read("packages/forebay-cli/README.md");
+  expect(options.filter((option) => !guide.includes(option))).toEqual([]);
+  expect(options.filter((option) => !readme.includes(`\`${option}`))).toEqual([]);
+  for (const page of [guide, readme]) expect(page).toContain("129, 130, 143");
+});
+
 test("--version prints the package's version", async () => {
   const file = new URL("../../packages/forebay-cli/package.json", import.meta.url);
   const { version } = JSON.parse(fs.readFileSync(file, "utf8")) as { version: string };

@@ -1,8 +1,8 @@
 // Ctrl-C and the other signals that ask a program to end.
 
 /**
- * How long the work may take to unwind after the first signal, the reports included. What it is made
- * of has limits of its own, which together are shorter.
+ * How long the work may take to unwind after the first signal, the reports included. What it is
+ * made of has limits of its own, which together are shorter.
  */
 const GRACE_MS = 30_000;
 

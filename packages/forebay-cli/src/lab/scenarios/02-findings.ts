@@ -213,10 +213,11 @@ function questionsOf(figures: IdleFigures): Question[] {
     {
       name: "Dials for each burst, two idle, database/sql's rules",
       estimate: exact(go.dialsPerBurstTwo),
-      threshold: { atLeast: (BURST.requests - 2) / 2 },
-      note:
-        "The burst needs eight more than are idle; at least half of them must be dialed for the " +
-        "effect to be there.",
+      threshold: { atLeast: isGiven ? 1 : (BURST.requests - 2) / 2 },
+      note: isGiven
+        ? "The burst needs eight more than are idle."
+        : "The burst needs eight more than are idle; at least half of them must be dialed for " +
+          "the effect to be there.",
     },
     {
       name: "Closed for too many idle (maxIdleClosed), ten idle, Forebay",
