@@ -204,7 +204,8 @@ describe("an interrupt ends the run, and the server and its files are gone by th
     const directory = fs.mkdtempSync(path.join(os.tmpdir(), "stop-test-"));
     const at = (name: string): string => path.join(directory, name);
     const files = ["--json", at("a.json"), "--html", at("a.html"), "--junit", at("a.xml")];
-    const program = startForebay(["lab", "run", "1", "2", ...files]);
+    const program = startForebay(["lab", "run", "1", "2", "--quick", ...files]);
+    await program.says(/calibration/);
     await program.says(/scenario 1: /);
     program.child.kill("SIGINT");
     const { status, stdout, stderr } = await program.ended;
