@@ -221,7 +221,7 @@ describe("an interrupt ends the run, and the server and its files are gone by th
     expect(stdout).toContain("Stopped before the end.");
     expect(stderr).toContain("scenario 1: unfinished, stopped after");
     expect(leftBehind(program)).toEqual([]);
-  });
+  }, 120_000);
 
   test("SIGINT twice gives status 130, and what is left goes a moment later", async () => {
     const program = startForebay(["lab", "run", "1"]);
