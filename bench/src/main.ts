@@ -98,7 +98,11 @@ async function runAll({ benches, isQuick, jsonFile }: Arguments, signal: AbortSi
         effort: isQuick ? "quick" : "full",
         signal,
         onProgress: (text, fraction) =>
-          progress.update(`${bench.id} ${text}`, (place + fraction) / benches.length),
+          progress.update({
+            text: bench.id,
+            detail: text,
+            fraction: (place + fraction) / benches.length,
+          }),
       });
       progress.end();
       const findings = comparisons.map(findingOf);

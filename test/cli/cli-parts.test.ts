@@ -10,7 +10,9 @@ import {
   writeReportFiles,
   type ReportFile,
 } from "../../packages/forebay-cli/src/commands/report-files.ts";
+import { stateOf } from "../../packages/forebay-cli/src/commands/lab-display.ts";
 import { CliError, errorLine } from "../../packages/forebay-cli/src/errors.ts";
+import type { LabProgress } from "../../packages/forebay-cli/src/lab/index.ts";
 import { reportError } from "../../packages/forebay-cli/src/main.ts";
 import {
   explainConnectFailure,
@@ -35,31 +37,65 @@ class FakeStream {
   }
 }
 
+/** A terminal takes away its line, and what stands below it. */
+const ERASE = `\r${ESCAPE}[J`;
+const UP = `${ESCAPE}[1A`;
+
+/** What was drawn, one picture after the other. */
+function drawn(stream: FakeStream): string[] {
+  return stream.written.split(ERASE).slice(1);
+}
+
 describe("progress on a terminal", () => {
-  test("rewrites one line, and leaves none of it behind", () => {
+  const env = { NO_COLOR: "1" };
+
+  test("rewrites its lines, and leaves none of them behind", () => {
     const stream = new FakeStream(true);
-    const progress = createProgress({ stream, env: { NO_COLOR: "1" }, nowMs: () => 0 });
-    progress.update("first");
-    progress.update("second", 0.5);
-    expect(stream.written).not.toContain("\n");
-    expect(stream.written.split("\r").at(-1)).toBe(
-      `${ESCAPE}[K██████████░░░░░░░░░░  50% 0:00 second`,
-    );
+    const progress = createProgress({ stream, env, nowMs: () => 0 });
+    progress.update({ text: "first" });
+    progress.update({ text: "second", detail: "round 2", fraction: 0.5 });
+    const bar = "██████████░░░░░░░░░░  50%";
+    expect(drawn(stream).at(-1)).toBe(`${bar} 0:00 second\n  round 2${UP}\r`);
     progress.end();
-    expect(stream.written.endsWith(`\r${ESCAPE}[K`)).toBe(true);
+    expect(stream.written.endsWith(`${UP}\r${ERASE}`)).toBe(true);
     const { length } = stream.written;
     progress.end();
     expect(stream.written).toHaveLength(length);
   });
 
-  test("is never as wide as the terminal, which would make two lines of it", () => {
-    const stream = new FakeStream(true, 40);
-    const progress = createProgress({ stream, env: { NO_COLOR: "1" }, nowMs: () => 0 });
-    progress.update("a long text ".repeat(10), 1);
+  test("tells the time that is left, which grows less without news", () => {
+    const stream = new FakeStream(true);
+    let nowMs = 0;
+    const progress = createProgress({ stream, env, nowMs: () => nowMs });
+    nowMs = 5_000;
+    const state = { text: "text", remainingMs: 65_000 };
+    progress.update(state);
+    expect(drawn(stream).at(-1)).toBe("0:05, 1:05 left text\r");
+    vi.useFakeTimers();
+    try {
+      const ticking = createProgress({ stream, env, nowMs: () => nowMs });
+      ticking.update(state);
+      nowMs += 70_000;
+      vi.advanceTimersToNextTimer();
+      ticking.end();
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(drawn(stream).at(-2)).toBe("1:10, 0:00 left text\r");
     progress.end();
-    const shown = stream.written.split(`\r${ESCAPE}[K`)[1] ?? "";
-    expect(shown).toHaveLength(39);
-    expect(shown.endsWith("…")).toBe(true);
+  });
+
+  test("is never as wide as the terminal, which would make more lines of it", () => {
+    const stream = new FakeStream(true, 40);
+    const progress = createProgress({ stream, env, nowMs: () => 0 });
+    const long = "a long text ".repeat(10);
+    progress.update({ text: long, detail: long, fraction: 1 });
+    progress.end();
+    const [first = "", second = ""] = (drawn(stream)[0] ?? "").replace(`${UP}\r`, "").split("\n");
+    for (const line of [first, second]) {
+      expect(line).toHaveLength(39);
+      expect(line.endsWith("…")).toBe(true);
+    }
   });
 
   test("has colour unless NO_COLOR is set to something", () => {
@@ -69,9 +105,9 @@ describe("progress on a terminal", () => {
       ["1", false],
     ] as const) {
       const stream = new FakeStream(true);
-      const env = value === undefined ? {} : { NO_COLOR: value };
-      const progress = createProgress({ stream, env, nowMs: () => 0 });
-      progress.update("text", 0.1);
+      const colour = value === undefined ? {} : { NO_COLOR: value };
+      const progress = createProgress({ stream, env: colour, nowMs: () => 0 });
+      progress.update({ text: "text", fraction: 0.1 });
       progress.end();
       expect(stream.written.includes(`${ESCAPE}[36m`)).toBe(expected);
     }
@@ -80,12 +116,21 @@ describe("progress on a terminal", () => {
   test("comes back after something else was written", () => {
     const stream = new FakeStream(true);
     const progress = createProgress({ stream, env: {}, nowMs: () => 0 });
-    progress.update("before");
+    progress.update({ text: "before" });
     progress.clear();
     stream.write("something else\n");
-    progress.update("after");
+    progress.update({ text: "after" });
     progress.end();
     expect(stream.written).toMatch(/something else\n.*after/s);
+  });
+
+  test("keeps a line that is to stay, and goes on below it", () => {
+    const stream = new FakeStream(true);
+    const progress = createProgress({ stream, env, nowMs: () => 0 });
+    progress.update({ text: "one", detail: "detail" });
+    progress.line("one is done");
+    progress.end();
+    expect(stream.written).toContain(`${ERASE}one is done\n${ERASE}0:00 one\n  detail`);
   });
 });
 
@@ -95,27 +140,58 @@ describe("progress elsewhere", () => {
     { where: "on a dumb terminal", stream: () => new FakeStream(true), env: { TERM: "dumb" } },
   ];
   for (const { where, stream, env } of plainStreams) {
-    test(`is plain lines ${where}: one for each new text, and now and then`, () => {
+    test(`is plain lines ${where}: one for each thing that begins, and those that stay`, () => {
       const target = stream();
-      let nowMs = 0;
-      const progress = createProgress({ stream: target, env, nowMs: () => nowMs });
-      progress.update("one", 0);
-      progress.update("one", 0.1);
-      progress.update("two", 0.25);
-      nowMs = 31_000;
-      progress.update("two", 0.5);
+      const progress = createProgress({ stream: target, env });
+      progress.update({ text: "one", fraction: 0 });
+      progress.update({ text: "one", detail: "round 1", fraction: 0.1 });
+      progress.update({ text: "one", detail: "round 2", fraction: 0.2 });
+      progress.line("one is done");
+      progress.update({ text: "two", fraction: 0.5 });
       progress.end();
-      expect(target.written).toBe("  0%  one\n 25%  two\n 50%  two\n");
+      expect(target.written).toBe("one\none is done\ntwo\n");
     });
   }
 
   test("is nothing when quiet", () => {
     const stream = new FakeStream(true);
     const progress = createProgress({ stream, mode: "quiet" });
-    progress.update("one", 0);
+    progress.update({ text: "one", fraction: 0 });
+    progress.line("a line");
     progress.clear();
     progress.end();
     expect(stream.written).toBe("");
+  });
+});
+
+describe("what is shown of a run while it goes on", () => {
+  const at: LabProgress = {
+    scenario: 2,
+    title: "Idle as open",
+    position: 1,
+    of: 3,
+    arm: "bursts",
+    note: "round 1 of 8",
+    figure: "p99 8 ms",
+    fraction: 0.25,
+    remainingMs: 9000,
+  };
+
+  test("is the scenario, and below it the arm, the round and the figure that matters", () => {
+    expect(stateOf(at)).toEqual({
+      text: "scenario 2: Idle as open (1 of 3)",
+      detail: "bursts · round 1 of 8 · p99 8 ms",
+      fraction: 0.25,
+      remainingMs: 9000,
+    });
+    expect(stateOf({ ...at, of: 1, note: "", figure: "" })).toMatchObject({
+      text: "scenario 2: Idle as open",
+      detail: "bursts",
+    });
+    expect(stateOf({ ...at, scenario: 0, arm: "calibration" })).toMatchObject({
+      text: "calibration",
+      detail: "",
+    });
   });
 });
 

@@ -200,6 +200,29 @@ describe("an interrupt ends the run, and the server and its files are gone by th
     expect(leftBehind(program)).toEqual([]);
   });
 
+  test("SIGINT leaves reports of what there was, which say that the run was stopped", async () => {
+    const directory = fs.mkdtempSync(path.join(os.tmpdir(), "stop-test-"));
+    const at = (name: string): string => path.join(directory, name);
+    const files = ["--json", at("a.json"), "--html", at("a.html"), "--junit", at("a.xml")];
+    const program = startForebay(["lab", "run", "1", "2", "--quick", ...files]);
+    await program.says(/calibration/);
+    await program.says(/scenario 1: /);
+    program.child.kill("SIGINT");
+    const { status, stdout, stderr } = await program.ended;
+    expect(status).toBe(130);
+    const report = JSON.parse(fs.readFileSync(at("a.json"), "utf8")) as LabReport;
+    const page = fs.readFileSync(at("a.html"), "utf8");
+    const xml = fs.readFileSync(at("a.xml"), "utf8");
+    fs.rmSync(directory, { recursive: true });
+    expect(report).toMatchObject({ partial: true, summary: { unfinished: 1, notBegun: 1 } });
+    expect(page).toContain("… unfinished");
+    expect(xml).toContain("stopped before its end");
+    expect(xml.trimEnd().endsWith("</testsuites>")).toBe(true);
+    expect(stdout).toContain("Stopped before the end.");
+    expect(stderr).toContain("scenario 1: unfinished, stopped after");
+    expect(leftBehind(program)).toEqual([]);
+  }, 120_000);
+
   test("SIGINT twice gives status 130, and what is left goes a moment later", async () => {
     const program = startForebay(["lab", "run", "1"]);
     await program.says(/calibration|scenario 1/);
@@ -219,6 +242,36 @@ describe("an interrupt ends the run, and the server and its files are gone by th
     await until("the end of the server", () => !isRunning(pid));
     await until("the removal of its files", () => leftBehind(program).length === 0);
   });
+});
+
+describe("on a server that has too few connections for it, a scenario", () => {
+  test("is skipped; when no other was run, that is status 2 with the reason", async () => {
+    const server = await startEmbedded({ settings: { max_connections: 20 } });
+    try {
+      const args = ["lab", "run", "2", "--quick", "--dsn", server.url];
+      const { status, stdout, stderr } = await forebay(args);
+      expect(status).toBe(2);
+      expect(stdout).toContain("– skipped: It needs 36 connections");
+      expect(stdout).toContain("Not judged: 1 scenario (1 skipped).");
+      expect(stderr).toMatch(/^scenario 2: skipped: It needs 36 connections/m);
+      expect(stderr).toMatch(/^forebay: scenario 2 was skipped \[ALL_SKIPPED\]\. It needs/m);
+    } finally {
+      await server.stop();
+    }
+  }, 120_000);
+});
+
+test("a statement that the server refuses ends the run before it begins", async () => {
+  const server = await startEmbedded({ settings: { max_connections: 20 } });
+  try {
+    const query = "SELECT * FROM no_such_table";
+    const run = ["lab", "run", "2", "--quick", "--dsn", server.url, "--query", query];
+    const { status, stdout, stderr } = await forebay(run);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(/^forebay: cannot use .* "no_such_table" .* \[QUERY_REFUSED\]\. Give/m);
+  } finally {
+    await server.stop();
+  }
 });
 
 describe("a run to its end, of the scenario that takes the least time,", () => {
@@ -253,11 +306,16 @@ describe("a run to its end, of the scenario that takes the least time,", () => {
   test.runIf(fs.existsSync("/dev/full"))(
     "with a full disk prints its table, writes the other report and gives status 2",
     async () => {
-      const program = startForebay([...RUN, "--json", "/dev/full", "--html", page]);
+      const xml = path.join(directory, "lab.xml");
+      const files = ["--json", "/dev/full", "--html", page, "--junit", xml];
+      const program = startForebay([...RUN, ...files]);
       const { status, stdout, stderr } = await program.ended;
       expect(status).toBe(2);
       expect(stderr).toMatch(/^forebay: cannot write \/dev\/full: ENOSPC \[REPORT_NOT_WRITABLE\]/m);
       expect(stdout).toContain("Scenario 9");
+      expect(fs.readFileSync(xml, "utf8")).toContain('classname="forebay.lab.scenario-09"');
+      const began = stderr.split("\n").filter((line) => line.startsWith("scenario 9: "));
+      expect(began).toHaveLength(2);
       expect(fs.readFileSync(page, "utf8")).toContain("<html");
       expect(leftBehind(program)).toEqual([]);
     },

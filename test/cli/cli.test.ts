@@ -12,12 +12,13 @@ const ERROR_LINE = /^forebay: .+ \[[A-Z_]+\]\. .+\.\n$/;
 describe("help", () => {
   const cases = [
     { args: ["--help"], words: ["lab", "DATABASE_URL", "Examples:"] },
-    { args: ["lab", "--help"], words: ["list", "run"] },
+    { args: ["lab", "--help"], words: ["list", "explain", "run"] },
     { args: ["lab", "list", "--help"], words: ["Example:", "forebay lab list"] },
     {
       args: ["lab", "run", "--help"],
-      words: ["--dsn", "--quick", "--json", "--html", "Examples:"],
+      words: ["--all", "--dsn", "--query", "--quick", "--json", "--html", "--junit", "Examples:"],
     },
+    { args: ["lab", "explain", "--help"], words: ["Example:", "forebay lab explain 3"] },
     { args: [], words: ["Usage: forebay"] },
     { args: ["lab"], words: ["Usage: forebay lab"] },
   ];
@@ -33,6 +34,19 @@ describe("help", () => {
   }
 });
 
+test("the guide of the lab and the package's page name every option and status", async () => {
+  const { stdout } = await forebay(["lab", "run", "--help"]);
+  const options = (stdout.match(/^ {2}--[a-z]+/gm) ?? []).map((option) => option.trim());
+  expect(options.length).toBeGreaterThan(6);
+  const read = (name: string): string =>
+    fs.readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
+  const guide = read("docs/guides/lab.md");
+  const readme = read("packages/forebay-cli/README.md");
+  expect(options.filter((option) => !guide.includes(option))).toEqual([]);
+  expect(options.filter((option) => !readme.includes(`\`${option}`))).toEqual([]);
+  for (const page of [guide, readme]) expect(page).toContain("129, 130, 143");
+});
+
 test("--version prints the package's version", async () => {
   const file = new URL("../../packages/forebay-cli/package.json", import.meta.url);
   const { version } = JSON.parse(fs.readFileSync(file, "utf8")) as { version: string };
@@ -45,12 +59,22 @@ test("lab list has a line for every scenario, with its number, title, time and n
   const lines = stdout.trimEnd().split("\n");
   const scenarios = listScenarios();
   expect(lines).toHaveLength(scenarios.length);
-  for (const [index, { id, title, needs }] of scenarios.entries()) {
+  for (const [index, { id, title, needs, takesQuery }] of scenarios.entries()) {
     expect(lines[index]).toMatch(new RegExp(`^ *${id}  `));
     expect(lines[index]).toContain(title);
     expect(lines[index]).toContain(" min  ");
+    expect(lines[index]?.includes("  --query  ")).toBe(takesQuery);
     expect(lines[index]?.endsWith(needs)).toBe(true);
   }
+});
+
+test("lab explain prints why, the formula, what to set and when not, for a terminal", async () => {
+  const { status, stdout, stderr } = await forebay(["lab", "explain", "1"]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  for (const word of ["Little", "The formula", "maxOpenConns: 16", "HikariCP", "When not to"]) {
+    expect(stdout).toContain(word);
+  }
+  expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
 });
 
 describe("bad input ends with status 2, one line and nothing started", () => {
@@ -69,6 +93,26 @@ describe("bad input ends with status 2, one line and nothing started", () => {
     },
     { args: ["lab", "run", "--html", "/dev"], code: "REPORT_NOT_WRITABLE", says: "EISDIR" },
     { args: ["lab", "run", "--json", "x", "--html", "x"], code: "USAGE", says: "the same file" },
+    { args: ["lab", "run", "--html", "x", "--junit", "x"], code: "USAGE", says: "the same file" },
+    {
+      args: ["lab", "run", "--junit", "/no/such/file"],
+      code: "REPORT_NOT_WRITABLE",
+      says: "ENOENT",
+    },
+    { args: ["lab", "run", "--all", "2"], code: "USAGE", says: "do not go together" },
+    { args: ["lab", "explain", "99"], code: "SCENARIO_UNKNOWN", says: "no scenario 99" },
+    { args: ["lab", "explain", "two"], code: "SCENARIO_UNKNOWN", says: "no scenario two" },
+    { args: ["lab", "explain"], code: "USAGE", says: "forebay lab explain --help" },
+    {
+      args: ["lab", "run", "--query", "DELETE FROM t"],
+      code: "QUERY_REFUSED",
+      says: "begin with SELECT",
+    },
+    {
+      args: ["lab", "run", "9", "--query", "SELECT 1"],
+      code: "USAGE",
+      says: "scenario 9 cannot run a statement of yours",
+    },
   ];
   for (const { args, code, says } of cases) {
     test(`forebay ${args.join(" ")}`, async () => {

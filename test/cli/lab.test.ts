@@ -71,6 +71,17 @@ test("the list has the scenarios by number, with what they need", () => {
   }
 });
 
+test("the list says which scenarios take a statement of the user's", () => {
+  const takers = listScenarios().filter(({ takesQuery }) => takesQuery);
+  expect(takers.map(({ id }) => id)).toContain(2);
+  expect(takers.map(({ id }) => id)).not.toContain(9);
+});
+
+test("a scenario that takes no statement is refused one before anything is done", async () => {
+  const running = runLab({ ids: [9], quick: true, server, query: "SELECT 1" });
+  await expect(running).rejects.toThrow(/scenario 9 takes no query/);
+});
+
 test("a number that is no scenario's is refused before anything is done", async () => {
   await expect(runLab({ ids: [77], quick: true, server })).rejects.toThrow(/no scenario 77/);
 });

@@ -18,7 +18,9 @@ const pages = readdirSync(GUIDES)
     const text = readFileSync(join(GUIDES, file), "utf8");
     const name = file.replace(".md", "").replaceAll("-", "_");
     return { name, examples: examplesIn(file, text), surroundings: surroundingsIn(text) };
-  });
+  })
+  // The page of the lab has commands only.
+  .filter(({ examples }) => examples.length > 0);
 
 let project: PackedProject;
 let admin: DB<PgConnection>;

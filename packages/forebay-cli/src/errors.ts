@@ -9,6 +9,8 @@ export type CliErrorCode =
   | "LOAD_UNSTABLE"
   | "CLIENT_MISSING"
   | "QUERY_FAILED"
+  | "ALL_SKIPPED"
+  | "QUERY_REFUSED"
   | "REPORT_NOT_WRITABLE"
   | "URL_INVALID"
   | "SERVER_UNREACHABLE"

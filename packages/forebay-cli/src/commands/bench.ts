@@ -65,7 +65,7 @@ async function bench(options: BenchOptions): Promise<void> {
     peers,
     clock: labClock,
     signal,
-    onProgress: (step: string, fraction?: number) => progress.update(step, fraction),
+    onProgress: (text: string, fraction?: number) => progress.update({ text, fraction }),
   });
   try {
     await withInterrupts(

@@ -3,11 +3,14 @@
 import * as fs from "node:fs";
 import { CliError } from "../errors.ts";
 
+/** The options that name a file. */
+export type ReportOption = "--json" | "--html" | "--junit";
+
 /** A file that the user named, and what writes it. */
 export interface ReportFile {
   readonly file: string;
   /** The option that named it, for messages. */
-  readonly option: "--json" | "--html";
+  readonly option: ReportOption;
 }
 
 /**
@@ -43,7 +46,7 @@ export function checkReportFiles(files: readonly ReportFile[]): () => void {
  */
 export async function writeReportFiles(
   files: readonly ReportFile[],
-  write: (file: string, option: ReportFile["option"]) => Promise<void> | void,
+  write: (file: string, option: ReportOption) => Promise<void> | void,
 ): Promise<void> {
   const failures: CliError[] = [];
   for (const { file, option } of files) {

@@ -34,7 +34,7 @@ export async function simulateWithProgress(plan: SimulationPlan): Promise<Simula
   const startedAtMs = labClock.nowMs();
   const onProgress = (fraction: number): void => {
     if (labClock.nowMs() - startedAtMs < PATIENCE_MS) return;
-    progress.update("simulating the pool", fraction);
+    progress.update({ text: "simulating the pool", fraction });
   };
   try {
     return await withInterrupts(

@@ -83,6 +83,7 @@ export function findHaproxy(
   throw new ScenarioNotPossible(
     "This scenario needs HAProxy, which is not installed; on Debian and Ubuntu, install it with: " +
       "apt-get install haproxy",
+    "haproxy",
   );
 }
 

@@ -1,7 +1,8 @@
 // The lab: the scenarios that there are, and the way to run them. What the command sees.
 
+import { checkQueryText } from "./query.ts";
 import { type LabReport, runScenarios } from "./run.ts";
-import type { LabProgress, LabServer, Scenario } from "./scenario.ts";
+import type { LabProgress, LabServer, Scenario, ScenarioReport } from "./scenario.ts";
 import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
 import { tcpLoadBalancer } from "./scenarios/03-tcp-load-balancer.ts";
@@ -25,6 +26,8 @@ import { eventLoopStall } from "./scenarios/24-event-loop-stall.ts";
 import { behindPgBouncer } from "./scenarios/25-behind-pgbouncer.ts";
 import { gracefulShutdown } from "./scenarios/26-graceful-shutdown.ts";
 
+export { type Outcome, outcomeOf, type Tally, tallyText } from "./outcome.ts";
+export { checkQueryText, QueryRefused } from "./query.ts";
 export type { LabReport, ReportedServer } from "./run.ts";
 export type {
   Check,
@@ -33,6 +36,7 @@ export type {
   LabProgress,
   LabServer,
   ScenarioReport,
+  Unjudged,
 } from "./scenario.ts";
 
 const SCENARIOS: readonly Scenario[] = [
@@ -80,29 +84,36 @@ export interface ListedScenario {
   readonly needs: string;
   /** How long it takes, on a machine of two cores. */
   readonly minutes: number;
+  /** True where a user's own statement can take the place of the scenario's. */
+  readonly takesQuery: boolean;
 }
 
 /** All scenarios, by number. */
 export function listScenarios(): readonly ListedScenario[] {
-  return SCENARIOS.map(({ id, title, needs, expectedMs }) => ({
+  return SCENARIOS.map(({ id, title, needs, expectedMs, takesQuery }) => ({
     id,
     title,
     needs,
     minutes: Math.round(expectedMs / 6000) / 10,
+    takesQuery: takesQuery === true,
   }));
 }
 
 /** What a run is told. */
 export interface LabOptions {
   /**
-   * Numbers of the scenarios, in any order; all when absent or empty. One that does not exist
-   * throws.
+   * Numbers of the scenarios, in any order; all when absent or empty, with a query all that take
+   * one. One that does not exist throws, and so does one that takes no query where there is one.
    */
   readonly ids?: readonly number[] | undefined;
   /** Shorter turns and wider intervals. */
   readonly quick: boolean;
   readonly server: LabServer;
+  /** A statement of the user's own, for the scenarios that take one: see `checkQueryText`. */
+  readonly query?: string | undefined;
   readonly onProgress?: ((progress: LabProgress) => void) | undefined;
+  /** Told of each scenario that has ended, whatever came of it. */
+  readonly onScenario?: ((scenario: ScenarioReport) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -110,19 +121,29 @@ export interface LabOptions {
  * Runs scenarios on a server, in a schema of the lab's own that is dropped on every way out.
  *
  * When `signal` is aborted the run stops promptly and resolves with a report marked `partial`.
- * A scenario for which the server has too few free connections is reported as not judged. Rejects
- * with a `RangeError` for a number that is no scenario's, and with the server's or the driver's
- * error when the server cannot be used. Never run two at once: they would measure each other.
+ * A scenario that cannot be run here, for want of connections or of a program, is reported as
+ * skipped. Rejects with a `RangeError` for a number that is no scenario's, with `QueryRefused` for
+ * a statement that is not taken, and with the server's or the driver's error when the server cannot
+ * be used. Never run two at once: they would measure each other.
  */
 export async function runLab(options: LabOptions): Promise<LabReport> {
-  const ids = options.ids ?? [];
-  const unknown = ids.find((id) => !SCENARIOS.some((scenario) => scenario.id === id));
-  if (unknown !== undefined) throw new RangeError(`there is no scenario ${unknown}`);
   return runScenarios({
-    scenarios: ids.length === 0 ? SCENARIOS : SCENARIOS.filter(({ id }) => ids.includes(id)),
+    scenarios: chosenOf(options),
     quick: options.quick,
     server: options.server,
+    query: options.query === undefined ? undefined : checkQueryText(options.query),
     signal: options.signal ?? new AbortController().signal,
     onProgress: options.onProgress ?? (() => undefined),
+    onScenario: options.onScenario ?? (() => undefined),
   });
+}
+
+function chosenOf({ ids = [], query }: LabOptions): readonly Scenario[] {
+  const unknown = ids.find((id) => !SCENARIOS.some((scenario) => scenario.id === id));
+  if (unknown !== undefined) throw new RangeError(`there is no scenario ${unknown}`);
+  const takers = SCENARIOS.filter(({ takesQuery }) => query === undefined || takesQuery === true);
+  if (ids.length === 0) return takers;
+  const refused = ids.find((id) => !takers.some((scenario) => scenario.id === id));
+  if (refused !== undefined) throw new RangeError(`scenario ${refused} takes no query`);
+  return takers.filter(({ id }) => ids.includes(id));
 }

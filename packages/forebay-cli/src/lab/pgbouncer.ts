@@ -70,7 +70,7 @@ export async function startPgBouncer(
   options: PgBouncerOptions,
 ): Promise<PgBouncer> {
   const program = findPgBouncer();
-  if (program === undefined) throw new ScenarioNotPossible(PGBOUNCER_MISSING);
+  if (program === undefined) throw new ScenarioNotPossible(PGBOUNCER_MISSING, "pgbouncer");
   const version = versionOf(program);
   const followsStatements = isAtLeast(version, 1, 21);
   const account = serverAccount();

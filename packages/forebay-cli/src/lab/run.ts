@@ -4,21 +4,18 @@
 import { setMaxListeners } from "node:events";
 import { calibrate } from "./calibration.ts";
 import { labClock } from "./clock.ts";
-import { LoopLog, LOOP_BUSY_RATIO } from "./loop-log.ts";
-import {
-  cpuLost,
-  type CpuReading,
-  describeMachine,
-  LoopWatch,
-  type Machine,
-  readCpu,
-} from "./machine.ts";
+import { closeAll } from "./closers.ts";
+import { conditionsOf, judgeUnder } from "./conditions.ts";
+import { LoopLog } from "./loop-log.ts";
+import { describeMachine, LoopWatch, type Machine, readCpu } from "./machine.ts";
+import { type Tally, tallyOf } from "./outcome.ts";
+import { Pace } from "./pace.ts";
 import { LabPools } from "./pools.ts";
+import { checkQueryOnServer } from "./query.ts";
 import { seededLabRandom } from "./random.ts";
 import {
   type Calibration,
   type Conditions,
-  type Judge,
   type LabProgress,
   type LabServer,
   type Scenario,
@@ -28,8 +25,6 @@ import {
   type ServerFacts,
 } from "./scenario.ts";
 import { createSchema, dropSchema, readFacts } from "./schema.ts";
-import { isClose, judge } from "./verdict.ts";
-import { percent, withInterval } from "./words.ts";
 
 /** What the report says about the server. Without its URL, which may hold a password. */
 export interface ReportedServer {
@@ -55,6 +50,10 @@ export interface LabReport {
   readonly partial: boolean;
   /** Absent when the run was stopped before it was done. */
   readonly calibration?: Calibration;
+  /** The user's own statement that was run in place of the scenarios'. */
+  readonly query?: string;
+  /** How many of the chosen scenarios held, were refuted, or were not judged. */
+  readonly summary: Tally;
   readonly scenarios: readonly ScenarioReport[];
 }
 
@@ -64,16 +63,24 @@ export interface RunOptions {
   readonly quick: boolean;
   readonly server: LabServer;
   readonly signal: AbortSignal;
+  /** The user's own statement, checked by `checkQueryText`. */
+  readonly query?: string | undefined;
   readonly onProgress: (progress: LabProgress) => void;
+  /** Told of each scenario that has ended, whatever came of it. */
+  readonly onScenario: (scenario: ScenarioReport) => void;
 }
 
 const CALIBRATION_MS = { full: 3000, quick: 1500 } as const;
 const SEED = 20_260_101;
 
+/** The watcher waits for a connection for ever, which a server that is gone never gives. */
+const DROP_MS = 5_000;
+
 /**
  * Runs scenarios. When `signal` is aborted it stops promptly, drops what it made on the server, and
  * resolves with what there is, marked `partial`. Rejects when the server cannot be used, or a
  * scenario fails for another reason than the abort; also then nothing is left on the server.
+ * Rejects with `QueryRefused` when the server does not take the user's statement.
  */
 export async function runScenarios(options: RunOptions): Promise<LabReport> {
   const startedAt = labClock.date().toISOString();
@@ -101,6 +108,8 @@ export async function runScenarios(options: RunOptions): Promise<LabReport> {
     isQuick: options.quick,
     partial: options.signal.aborted,
     ...(run.calibration === undefined ? {} : { calibration: run.calibration }),
+    ...(options.query === undefined ? {} : { query: options.query }),
+    summary: tallyOf(scenarios, options.scenarios.length),
     scenarios,
   };
 }
@@ -127,7 +136,7 @@ class Run {
   readonly #pools: LabPools;
   readonly #watch: LoopWatch;
   readonly #reports: ScenarioReport[];
-  readonly #totalMs: number;
+  readonly #pace: Pace;
   #schema: string | undefined;
   #doneMs = 0;
 
@@ -137,17 +146,19 @@ class Run {
     this.#watch = watch;
     this.#reports = reports;
     const { full, quick } = CALIBRATION_MS;
-    this.#totalMs = options.scenarios.reduce<number>(
+    const totalMs = options.scenarios.reduce<number>(
       (total, scenario) => total + this.#expectedMsOf(scenario),
       options.quick ? quick : full,
     );
+    this.#pace = new Pace(labClock, totalMs);
   }
 
   async all(): Promise<void> {
-    const { quick, scenarios, server, signal } = this.#options;
+    const { query, quick, scenarios, server, signal } = this.#options;
     signal.throwIfAborted();
     const facts = await readFacts(this.#pools.watcher, server);
     this.facts = facts;
+    if (query !== undefined) await checkQueryOnServer(this.#pools.watcher, query);
     this.#schema = await createSchema(this.#pools.watcher);
     const base = {
       server,
@@ -160,7 +171,7 @@ class Run {
       pools: this.#pools,
     };
     const calibrationMs = quick ? CALIBRATION_MS.quick : CALIBRATION_MS.full;
-    this.#options.onProgress({ scenario: 0, arm: "calibration", fraction: 0, note: "" });
+    this.#tell({ scenario: 0, title: "", arm: "calibration", note: "", figure: "" });
     const loop = new LoopLog(this.#watch);
     const calibration = await calibrate({
       ...base,
@@ -171,17 +182,30 @@ class Run {
     this.calibration = calibration;
     this.#doneMs += calibrationMs;
     for (const scenario of scenarios) {
-      await this.#runOne(scenario, base, calibration);
+      const takesQuery = query !== undefined && scenario.takesQuery === true;
+      await this.#runOne(scenario, takesQuery ? { ...base, query } : base, calibration);
       this.#doneMs += this.#expectedMsOf(scenario);
     }
   }
 
-  /** Closes what is open and drops the schema, also after an abort. */
+  /**
+   * Closes what is open and drops the schema, also after an abort. Of a server that is gone by then
+   * nothing is wanted.
+   */
   async cleanUp(): Promise<void> {
     await this.#pools.closeArms();
+    const limit = new AbortController();
+    const timer = labClock.setTimer(DROP_MS, () => {
+      limit.abort(new Error(`could not drop ${this.#schema ?? "the schema"} in ${DROP_MS} ms`));
+    });
     try {
-      if (this.#schema !== undefined) await dropSchema(this.#pools.watcher, this.#schema);
+      if (this.#schema !== undefined) {
+        await dropSchema(this.#pools.watcher, this.#schema, limit.signal);
+      }
+    } catch (error) {
+      if (!this.#options.signal.aborted) throw error;
     } finally {
+      timer.cancel();
       await this.#pools.closeAll();
     }
   }
@@ -204,7 +228,7 @@ class Run {
     };
     try {
       const findings = await scenario.run(context);
-      this.#reports.push({
+      this.#report({
         id: scenario.id,
         title: scenario.title,
         ...findings,
@@ -213,17 +237,22 @@ class Run {
         partial: false,
       });
     } catch (error) {
-      const isImpossible = error instanceof ScenarioNotPossible;
-      if (!signal.aborted && !isImpossible) throw error;
-      const why = isImpossible ? error.message : "The run was stopped before its end.";
+      // What an abort broke may look like anything, also like something that is missing.
+      const isSkipped = error instanceof ScenarioNotPossible && !signal.aborted;
+      if (!signal.aborted && !isSkipped) throw error;
       const durationMs = labClock.nowMs() - beganAtMs;
-      this.#reports.push(unfinished(scenario, why, await conditionsSoFar(), durationMs));
-      if (!isImpossible) throw error;
+      const conditions = await conditionsSoFar();
+      this.#report(notJudged(scenario, isSkipped ? error : undefined, conditions, durationMs));
+      if (!isSkipped) throw error;
     } finally {
       await this.#pools.closeArms();
-      // One that fails must not keep the others open; what it was for is over.
-      for (const close of closers.toReversed()) await close().catch(() => undefined);
+      await closeAll(labClock, closers);
     }
+  }
+
+  #report(scenario: ScenarioReport): void {
+    this.#reports.push(scenario);
+    this.#options.onScenario(scenario);
   }
 
   #expectedMsOf(scenario: Scenario): number {
@@ -231,80 +260,45 @@ class Run {
   }
 
   #stepper(scenario: Scenario): ScenarioContext["step"] {
+    const { id, title } = scenario;
     let doneMs = 0;
+    let figure = "";
     const mostMs = this.#expectedMsOf(scenario);
-    return (arm, expectedMs, note = "") => {
-      const fraction = (this.#doneMs + Math.min(doneMs, mostMs)) / this.#totalMs;
-      this.#options.onProgress({ scenario: scenario.id, arm, fraction, note });
+    this.#tell({ scenario: id, title, arm: "", note: "", figure });
+    return (arm, expectedMs, note = "", newFigure = "") => {
+      if (newFigure !== "") figure = newFigure;
+      this.#tell({ scenario: id, title, arm, note, figure }, Math.min(doneMs, mostMs));
       doneMs += expectedMs;
     };
   }
+
+  #tell(
+    what: Omit<LabProgress, "fraction" | "of" | "position" | "remainingMs">,
+    doneOfItMs = 0,
+  ): void {
+    const { scenarios, onProgress } = this.#options;
+    const position = scenarios.findIndex(({ id }) => id === what.scenario) + 1;
+    const distance = this.#pace.at(this.#doneMs + doneOfItMs);
+    onProgress({ ...what, position, of: scenarios.length, ...distance });
+  }
 }
 
-/**
- * The least share of CPU time that is worth a word: given to others by the host, taken by other
- * programs.
- */
-const STEAL_LIMIT_RATIO = 0.01;
-const OTHERS_LIMIT_RATIO = 0.1;
-
-interface RunSoFar {
-  readonly loop: LoopLog;
-  readonly calibration: Calibration;
-  readonly cpuBefore: CpuReading;
-}
-
-function conditionsOf({ loop, calibration, cpuBefore }: RunSoFar, cpuNow: CpuReading): Conditions {
-  const { stealRatio, othersRatio } = cpuLost(cpuBefore, cpuNow);
-  const { sameArmRatio } = calibration;
-  const warnings: string[] = [];
-  if (loop.utilisationRatio !== undefined && loop.utilisationRatio > LOOP_BUSY_RATIO) {
-    warnings.push(
-      `this process's event loop was busy ${percent(loop.utilisationRatio)} of the time.`,
-    );
-  }
-  if (othersRatio !== undefined && othersRatio > OTHERS_LIMIT_RATIO) {
-    warnings.push(`other programs took ${percent(othersRatio)} of the machine's CPU time.`);
-  }
-  if (stealRatio !== undefined && stealRatio > STEAL_LIMIT_RATIO) {
-    warnings.push(`the host gave ${percent(stealRatio)} of the CPU time to others.`);
-  }
-  if (sameArmRatio.value < 0.9 || sameArmRatio.value > 1.1) {
-    warnings.push(`two identical arms differed by a factor of ${withInterval(sameArmRatio)}.`);
-  }
-  return {
-    ...(loop.utilisationRatio === undefined
-      ? {}
-      : { eventLoopUtilisationRatio: loop.utilisationRatio }),
-    ...(loop.delayP99Ms === undefined ? {} : { eventLoopDelayP99Ms: loop.delayP99Ms }),
-    ...(stealRatio === undefined ? {} : { stealRatio }),
-    ...(othersRatio === undefined ? {} : { othersRatio }),
-    warnings,
-  };
-}
-
-function judgeUnder(warnings: readonly string[]): Judge {
-  const [warning] = warnings;
-  return (question) =>
-    judge({
-      ...question,
-      voidedBy: question.voidedBy ?? (isClose(question) ? warning : undefined),
-    });
-}
-
-function unfinished(
+/** A scenario that was skipped, for the reason that it gave, or stopped before its end. */
+function notJudged(
   scenario: Scenario,
-  why: string,
+  reason: ScenarioNotPossible | undefined,
   conditions: Conditions,
   durationMs: number,
 ): ScenarioReport {
+  const why = reason?.message ?? "The run was stopped before its end.";
+  const verdict = reason === undefined ? "inconclusive" : "skipped";
   return {
     id: scenario.id,
     title: scenario.title,
     headline: why,
     experiment: why,
-    claim: { text: "", verdict: "inconclusive", why, parts: [] },
-    forebay: { verdict: "inconclusive", why, checks: [] },
+    claim: { text: "", verdict, why, parts: [] },
+    forebay: { verdict, why, checks: [] },
     predictions: [],
     arms: [],
     plots: [],
@@ -312,6 +306,8 @@ function unfinished(
     caveats: [],
     conditions,
     durationMs,
-    partial: true,
+    partial: reason === undefined,
+    ...(reason === undefined ? {} : { skipped: why }),
+    ...(reason?.missing === undefined ? {} : { missing: reason.missing }),
   };
 }

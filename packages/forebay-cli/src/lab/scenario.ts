@@ -141,29 +141,50 @@ export interface WhatToSet {
   readonly notWhen: string;
 }
 
-/** All that a scenario found. */
-export interface ScenarioReport {
-  readonly id: number;
-  readonly title: string;
+/** What a scenario itself finds; the rest of its report is added by whoever runs it. */
+export interface Findings {
   /** The measured effect in one sentence. */
   readonly headline: string;
   /** The workload and how the experiment is built, time scaling included. */
   readonly experiment: string;
   readonly claim: Claim;
-  readonly forebay: {
-    readonly verdict: CheckVerdict;
-    readonly why: string;
-    readonly checks: readonly Check[];
-  };
+  readonly forebay: ForebayFindings;
   readonly predictions: readonly Prediction[];
   readonly arms: readonly Arm[];
   readonly plots: readonly Plot[];
   readonly whatToSet: WhatToSet;
   readonly caveats: readonly string[];
+}
+
+/** Whether Forebay does its part. */
+export interface ForebayFindings {
+  readonly verdict: CheckVerdict;
+  readonly why: string;
+  readonly checks: readonly Check[];
+}
+
+/** What stands for a verdict, where there is none because the scenario was not run. */
+export type Unjudged = "skipped";
+
+/**
+ * What the report says of a scenario. A scenario that could not be run here has `skipped`, and one
+ * that was stopped before its end is `partial`: then nothing in it is judged.
+ */
+export interface ScenarioReport extends Omit<Findings, "claim" | "forebay"> {
+  readonly id: number;
+  readonly title: string;
+  readonly claim: Omit<Claim, "verdict"> & { readonly verdict: ClaimVerdict | Unjudged };
+  readonly forebay: Omit<ForebayFindings, "verdict"> & {
+    readonly verdict: CheckVerdict | Unjudged;
+  };
   readonly conditions: Conditions;
   readonly durationMs: number;
-  /** True when it was stopped before its end, or could not be run: then nothing above is judged. */
+  /** True when it was stopped before its end. */
   readonly partial: boolean;
+  /** Why it could not be run here. Absent when it was run. */
+  readonly skipped?: string;
+  /** What has to be installed for it. Absent unless that is why it was skipped. */
+  readonly missing?: string;
 }
 
 /** The server that a lab works on. */
@@ -184,10 +205,18 @@ export interface LabServer {
 export interface LabProgress {
   /** The scenario's number; 0 while calibrating. */
   readonly scenario: number;
+  readonly title: string;
+  /** Which of the chosen scenarios this is, from 1, and how many there are. */
+  readonly position: number;
+  readonly of: number;
   readonly arm: string;
+  readonly note: string;
+  /** The figure that matters, as the scenario told it last; empty before it has one. */
+  readonly figure: string;
   /** Of the whole run, 0 to 1. */
   readonly fraction: number;
-  readonly note: string;
+  /** How long the rest of the run is expected to take. */
+  readonly remainingMs: number;
 }
 
 /** Facts about the server that scenarios need. */
@@ -247,12 +276,20 @@ export interface ScenarioContext {
   readonly pools: LabPools;
   readonly loop: LoopLog;
   /**
+   * The user's own statement, without parameters, where there is one and the scenario takes it: a
+   * single query that only reads.
+   */
+  readonly query?: string;
+  /**
    * Has something closed when the scenario ends, however it ends; the last first. For what is not a
    * pool: proxies, processes, servers, sessions.
    */
   defer(close: () => Promise<unknown>): void;
-  /** Says what begins now; `expectedMs` is how long it is expected to take. */
-  step(arm: string, expectedMs: number, note?: string): void;
+  /**
+   * Says what begins now; `expectedMs` is how long it is expected to take. `figure` is what was
+   * measured so far of what matters here, in a few words; it is shown until there is another.
+   */
+  step(arm: string, expectedMs: number, note?: string, figure?: string): void;
   /**
    * Gives the judge, once all arms have run. It leaves close comparisons undecided when the machine
    * was too busy or two identical arms differed.
@@ -260,20 +297,18 @@ export interface ScenarioContext {
   judge(): Promise<Judge>;
 }
 
-/** What a scenario itself finds; the rest of its report is added by whoever runs it. */
-export type Findings = Omit<
-  ScenarioReport,
-  "id" | "title" | "conditions" | "durationMs" | "partial"
->;
-
 /**
- * Thrown by a scenario that the server cannot serve: it is reported as not run, and others go on.
+ * Thrown by a scenario that cannot be run here: it is reported as skipped, and others go on.
  */
 export class ScenarioNotPossible extends Error {
+  /** The Debian package that has to be installed for it, where that is all it lacks. */
+  readonly missing: string | undefined;
+
   /** `message` says what is missing, as a sentence. */
-  constructor(message: string) {
+  constructor(message: string, missing?: string) {
     super(message);
     this.name = "ScenarioNotPossible";
+    this.missing = missing;
   }
 }
 
@@ -286,5 +321,7 @@ export interface Scenario {
   /** How long it takes by default, and when quick. */
   readonly expectedMs: number;
   readonly expectedQuickMs: number;
+  /** True where a user's own statement can take the place of the scenario's: `context.query`. */
+  readonly takesQuery?: true;
   run(context: ScenarioContext): Promise<Findings>;
 }

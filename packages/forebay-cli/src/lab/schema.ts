@@ -13,9 +13,13 @@ export async function createSchema(watcher: LabDb): Promise<string> {
   return schema;
 }
 
-/** Drops the lab's schema with all that is in it. */
-export async function dropSchema(watcher: LabDb, schema: string): Promise<void> {
-  await watcher.exec(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+/** Drops the lab's schema with all that is in it. Rejects with `signal.reason` on abort. */
+export async function dropSchema(
+  watcher: LabDb,
+  schema: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await watcher.exec(`DROP SCHEMA IF EXISTS ${schema} CASCADE`, [], { signal });
 }
 
 interface FactsRow {

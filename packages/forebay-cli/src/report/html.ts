@@ -6,6 +6,7 @@ import { duration, figure, withInterval } from "../lab/words.ts";
 import { html, type Markup, type Part, raw } from "./escape.ts";
 import { pill, renderScenario, scenarioAnchor } from "./section.ts";
 import { STYLE } from "./style.ts";
+import { type ShownVerdict, verdictsOf } from "./verdicts.ts";
 
 /** The whole page, as text. */
 export function renderHtml(report: LabReport): string {
@@ -21,7 +22,7 @@ export function renderHtml(report: LabReport): string {
 <body>
 <main>
 ${header(report)}
-<ul class="summary">${report.scenarios.map(summaryItem)}</ul>
+${summary(report)}
 ${surroundings(report)}
 ${report.scenarios.map(renderScenario)}
 ${footer()}
@@ -46,16 +47,54 @@ judged.</p>`
 }
 <p>Each scenario of the pool tuning guide, before and after, on a real server. Two questions are
 answered for each: does the guide's claim hold here, and does Forebay do its part?</p>
+${
+  report.query === undefined
+    ? undefined
+    : html`<p>With this statement in place of the scenarios' own:</p>
+<pre class="statement"><code>${report.query}</code></pre>`
+}
 </header>`;
 }
 
-function summaryItem(scenario: ScenarioReport): Markup {
-  return html`<li>
-<a href="#${scenarioAnchor(scenario)}">${scenario.id}. ${scenario.title}</a>
-<div class="verdicts"><span>The guide's claim: ${pill(scenario.claim.verdict)}</span>
-<span>Forebay: ${pill(scenario.forebay.verdict)}</span></div>
-<p>${scenario.headline}</p>
-</li>`;
+/** How many, and then each with its verdicts: what one wants to see first. */
+function summary(report: LabReport): Markup {
+  const { claims, forebay, skipped, unfinished, notBegun } = report.summary;
+  const rest = skipped + unfinished + notBegun === 0 ? undefined : { skipped, unfinished };
+  return html`<dl class="tally">
+${countsOf("The guide's claims", claims)}
+${countsOf("Forebay", forebay)}
+${rest === undefined ? undefined : countsOf("Not judged", rest)}
+</dl>
+${notBegun === 0 ? undefined : html`<p class="soft">Not begun: ${notBegun}.</p>`}
+<table class="stacked summary"><thead><tr><th>Scenario</th><th>The guide's claim</th>
+<th>Forebay</th><th>Measured</th></tr></thead>
+<tbody>${report.scenarios.map(summaryRow)}</tbody></table>`;
+}
+
+function countsOf(name: string, counts: Readonly<Partial<Record<ShownVerdict, number>>>): Markup {
+  const entries = Object.entries(counts) as [ShownVerdict, number][];
+  const shown = entries.map(([verdict, count]) => {
+    const kind = count === 0 ? "none" : verdict;
+    return html`<span class="pill ${kind}">${`${count} ${COUNTED[verdict]}`}</span>`;
+  });
+  return html`<div><dt>${name}</dt><dd>${shown}</dd></div>`;
+}
+
+const COUNTED: Readonly<Record<ShownVerdict, string>> = {
+  holds: "held",
+  refuted: "refuted",
+  pass: "passed",
+  fail: "failed",
+  inconclusive: "inconclusive",
+  skipped: "skipped",
+  unfinished: "unfinished",
+};
+
+function summaryRow(scenario: ScenarioReport): Markup {
+  const [claim, forebay] = verdictsOf(scenario);
+  return html`<tr><td class="title"><a href="#${scenarioAnchor(scenario)}">${scenario.id}.
+${scenario.title}</a></td><td data-label="The guide's claim">${pill(claim)}</td>
+<td data-label="Forebay">${pill(forebay)}</td><td>${scenario.headline}</td></tr>`;
 }
 
 function surroundings(report: LabReport): Markup {

@@ -1,8 +1,9 @@
-// The ways to hand over a report: as a page, as JSON, as a table.
+// The ways to hand over a report: as a page, as JSON, as a table, as JUnit's XML.
 
 import { writeFile } from "node:fs/promises";
 import type { LabReport } from "../lab/index.ts";
 import { renderHtml } from "./html.ts";
+import { renderJunit } from "./junit.ts";
 import { renderTerminal } from "./terminal.ts";
 
 /**
@@ -19,6 +20,11 @@ export async function writeHtml(report: LabReport, file: string): Promise<void> 
  */
 export async function writeJson(report: LabReport, file: string): Promise<void> {
   await writeFile(file, `${JSON.stringify(report, undefined, 2)}\n`);
+}
+
+/** Writes the report as JUnit's XML. Replaces the file. Rejects as node:fs does. */
+export async function writeJunit(report: LabReport, file: string): Promise<void> {
+  await writeFile(file, renderJunit(report));
 }
 
 /**

@@ -1,22 +1,15 @@
 // One scenario of the report.
 
-import type { Check, ClaimVerdict, CheckVerdict, ScenarioReport } from "../lab/index.ts";
+import { type Check, outcomeOf, type ScenarioReport } from "../lab/index.ts";
 import { duration, figure, percent } from "../lab/words.ts";
 import { html, type Markup } from "./escape.ts";
 import { measureName, measureValue } from "./names.ts";
 import { renderPlot } from "./svg.ts";
-
-const WORDS: Readonly<Record<ClaimVerdict | CheckVerdict, string>> = {
-  holds: "✓ holds",
-  refuted: "≠ refuted",
-  pass: "✓ pass",
-  fail: "✗ fail",
-  inconclusive: "? inconclusive",
-};
+import { howToInstall, type ShownVerdict, VERDICT_WORDS, verdictsOf } from "./verdicts.ts";
 
 /** A verdict in words, coloured. */
-export function pill(verdict: ClaimVerdict | CheckVerdict): Markup {
-  return html`<span class="pill ${verdict}">${WORDS[verdict]}</span>`;
+export function pill(verdict: ShownVerdict): Markup {
+  return html`<span class="pill ${verdict}">${VERDICT_WORDS[verdict]}</span>`;
 }
 
 /** The name under which a scenario is linked to within the page. */
@@ -26,11 +19,7 @@ export function scenarioAnchor(scenario: ScenarioReport): string {
 
 /** A scenario with all that was found. */
 export function renderScenario(scenario: ScenarioReport): Markup {
-  if (scenario.partial) {
-    return html`<section class="scenario" id="${scenarioAnchor(scenario)}">
-<h2>${scenario.id}. ${scenario.title}</h2>
-<p class="alert">Not judged: ${scenario.headline}</p></section>`;
-  }
+  if (outcomeOf(scenario) !== "judged") return notJudged(scenario);
   return html`<section class="scenario" id="${scenarioAnchor(scenario)}">
 <h2>${scenario.id}. ${scenario.title}</h2>
 <p class="lead">${scenario.headline}</p>
@@ -46,6 +35,15 @@ ${predictionPart(scenario)}
 ${armsPart(scenario)}
 <ul class="caveats">${scenario.caveats.map((caveat) => html`<li>${caveat}</li>`)}</ul>
 ${conditionsLine(scenario)}
+</section>`;
+}
+
+function notJudged(scenario: ScenarioReport): Markup {
+  const install = howToInstall(scenario);
+  return html`<section class="scenario" id="${scenarioAnchor(scenario)}">
+<h2>${scenario.id}. ${scenario.title}</h2>
+<p>${pill(verdictsOf(scenario)[0])} Not judged: ${scenario.headline}</p>
+${install === "" ? undefined : html`<p class="soft">${install}</p>`}
 </section>`;
 }
 

@@ -10,7 +10,9 @@ import { html, type Markup, type Part } from "./escape.ts";
 
 const WIDTH = 440;
 const HEIGHT = 270;
-const MARGIN = { top: 12, right: 14, bottom: 40, left: 52 } as const;
+/** How many colours the style sheet has for lines. */
+const COLORS = 6;
+const MARGIN = { top: 12, right: 14, bottom: 40, left: 62 } as const;
 
 /** A plot with its title, its legend and its sentence. */
 export function renderPlot(plot: Plot): Markup {
@@ -18,6 +20,13 @@ export function renderPlot(plot: Plot): Markup {
   return html`<figure><h4>${plot.title}</h4>${picture}${
     plot.kind === "lines" ? legend(plot.series) : undefined
   }<figcaption>${plot.note}</figcaption></figure>`;
+}
+
+/** Short, since there is little room: `12k`, `3M`. */
+function tickText(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 1e6) return `${figure(value / 1e6)}M`;
+  return size >= 1e4 ? `${figure(value / 1000)}k` : figure(value);
 }
 
 type Place = (value: number) => number;
@@ -113,7 +122,7 @@ function gridY(axis: PlacedAxis): Markup[] {
   return axis.ticks.map((tick) => {
     const y = round(axis.place(tick));
     return html`${gridLine([MARGIN.left, y], [WIDTH - MARGIN.right, y])}
-${label([MARGIN.left - 6, y + 4], "end", figure(tick))}`;
+${label([MARGIN.left - 6, y + 4], "end", tickText(tick))}`;
   });
 }
 
@@ -121,7 +130,7 @@ function gridX(axis: PlacedAxis, about: Axis): Markup[] {
   const bottom = HEIGHT - MARGIN.bottom;
   return axis.ticks.map((tick) => {
     const x = round(axis.place(tick));
-    const text = about.scale === "percentile" ? String(tick) : figure(tick);
+    const text = about.scale === "percentile" ? String(tick) : tickText(tick);
     return html`${gridLine([x, MARGIN.top], [x, bottom])}
 ${label([x, bottom + 16], "middle", text)}`;
   });
@@ -130,13 +139,13 @@ ${label([x, bottom + 16], "middle", text)}`;
 function axisLabels(plot: LinePlot): Markup {
   const middle = (MARGIN.left + WIDTH - MARGIN.right) / 2;
   return html`${label([middle, HEIGHT - 6], "middle", plot.x.label, "axis")}
-<g transform="translate(12 ${HEIGHT / 2 - 14}) rotate(-90)">
+<g transform="translate(14 ${HEIGHT / 2 - 14}) rotate(-90)">
 ${label([0, 0], "middle", plot.y.label, "axis")}
 </g>`;
 }
 
 function seriesShape(series: Series, index: number, x: Place, y: Place): Markup {
-  const color = `s${(index % 4) + 1}`;
+  const color = `s${(index % COLORS) + 1}`;
   if (series.style === "dots") {
     const dots = series.points.map(([at, value]) => {
       const said = `${series.name}: ${figure(value)} at ${figure(at)}`;
@@ -158,7 +167,7 @@ function seriesShape(series: Series, index: number, x: Place, y: Place): Markup 
 
 function legend(series: readonly Series[]): Markup {
   return html`<ul class="legend">${series.map(({ name, style }, index) => {
-    const color = `s${(index % 4) + 1}`;
+    const color = `s${(index % COLORS) + 1}`;
     const mark =
       style === "dots"
         ? html`<g class="dot ${color}"><circle cx="13" cy="6" r="4.5"/></g>`
@@ -169,40 +178,55 @@ function legend(series: readonly Series[]): Markup {
 }
 
 const ROW = 40;
-const LABEL_ROOM = 84;
+const LABEL_ROOM_MIN = 84;
+const LABEL_ROOM_MAX = 250;
+/** About as wide as a letter is on a phone, where the letters are largest. */
+const LETTER = 9.8;
+/** Names are not bold. */
+const NAME_LETTERS = Math.floor(WIDTH / 8.6);
 
 function barPicture(plot: BarPlot): Markup {
   const values = plot.bars.map((bar) => bar.value);
   const positive = values.filter((value) => value > 0);
   const most = Math.max(...values, 1e-9);
   const least = Math.min(...positive, most);
-  const right = WIDTH - LABEL_ROOM;
+  const letters = Math.max(...plot.bars.map((bar) => bar.label.length));
+  const room = Math.min(LABEL_ROOM_MAX, Math.max(LABEL_ROOM_MIN, letters * LETTER + 12));
+  const right = WIDTH - room;
   const floor = 10 ** Math.floor(Math.log10(least) - 0.3);
   const isLog = plot.x.scale === "log";
   const scale = isLog ? scaleLog([floor, most], [0, right]) : scaleLinear([0, most], [0, right]);
-  const height = plot.bars.length * ROW + 24;
+  const height = plot.bars.length * ROW + 40;
   const ticks = isLog ? decadesBetween(floor, most) : scale.ticks(4);
   const lines = ticks.map((tick) => {
     const x = round(scale(tick));
-    return html`${gridLine([x, 0], [x, height - 20])}
-${label([x, height - 6], x < 12 ? "start" : "middle", figure(tick))}`;
+    return html`${gridLine([x, 0], [x, height - 36])}
+${label([x, height - 22], x < 12 ? "start" : "middle", tickText(tick))}`;
   });
   const bars = plot.bars.map((bar, index) => {
     const top = index * ROW;
     const length = bar.value <= 0 ? 0 : Math.max(2, round(scale(bar.value)));
     const kind = `bar ${roleClass(bar.role)}`;
-    return html`${label([2, top + 14], "start", bar.name, "name")}
+    return html`${label([2, top + 14], "start", shortened(bar.name), "name")}
 <rect class="${kind}" x="0" y="${top + 19}" width="${length}" height="15" rx="2"/>
 ${label([length + 6, top + 31], "start", bar.label, "value")}`;
   });
-  const unit = label([WIDTH, height - 6], "end", plot.x.label, "axis");
+  const unit = label([right / 2, height - 4], "middle", plot.x.label, "axis");
   return frame(plot, height, [lines, bars, unit]);
 }
+
+function shortened(name: string): string {
+  return name.length <= NAME_LETTERS ? name : `${name.slice(0, NAME_LETTERS - 1)}…`;
+}
+
+/** More would run into each other. */
+const DECADES_MAX = 4;
 
 function decadesBetween(low: number, high: number): number[] {
   const ticks: number[] = [];
   for (let tick = low; tick <= high * 1.0001; tick *= 10) ticks.push(tick);
-  return ticks;
+  const every = Math.ceil(ticks.length / DECADES_MAX);
+  return ticks.filter((_, at) => at % every === 0);
 }
 
 /** The class of an arm's part in the experiment. */

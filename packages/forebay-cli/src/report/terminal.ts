@@ -1,17 +1,17 @@
-// The report for a terminal: a table of verdicts, and under it the checks. Plain text, so that it
-// can be piped.
+// The report for a terminal: a table of verdicts, under it the checks, and at the end the counts.
+// Plain text, so that it can be piped.
 
 import Table from "cli-table3";
-import type { Check, CheckVerdict, ClaimVerdict, LabReport, ScenarioReport } from "../lab/index.ts";
+import {
+  type Check,
+  type LabReport,
+  outcomeOf,
+  type ScenarioReport,
+  tallyText,
+} from "../lab/index.ts";
 import { duration, figure } from "../lab/words.ts";
-
-const MARKS: Readonly<Record<CheckVerdict | ClaimVerdict, string>> = {
-  pass: "✓ pass",
-  fail: "✗ fail",
-  holds: "✓ holds",
-  refuted: "≠ refuted",
-  inconclusive: "? inconclusive",
-};
+import { howToInstall, VERDICT_WORDS, verdictsOf } from "./verdicts.ts";
+import { wrapped } from "./wrap.ts";
 
 const COLUMNS_MIN = 60;
 const COLUMNS_MAX = 120;
@@ -19,30 +19,31 @@ const COLUMNS_MAX = 120;
 /** The report as text of at most `columns` columns, between 60 and 120. Ends with a line break. */
 export function renderTerminal(report: LabReport, columns: number): string {
   const width = Math.min(Math.max(columns, COLUMNS_MIN), COLUMNS_MAX);
-  const lines = [summary(report, width), ...report.scenarios.map((one) => checks(one, width))];
+  const parts = [summary(report, width), ...report.scenarios.map((one) => checks(one, width))];
   const { calibration } = report;
   const measured =
     calibration === undefined
       ? ""
       : ` A query takes ${duration(calibration.queryP50Ms)}, a new connection ` +
         `${duration(calibration.connectP50Ms)}.`;
-  const partial = report.partial
-    ? " Stopped before the end: what is unfinished was not judged."
-    : "";
   const quick = report.isQuick ? "quick run of " : "";
   const about = `${report.server.description}; ${quick}${duration(report.durationMs)}.`;
-  lines.push(wrapped(`${about}${measured}${partial}`, width));
-  return `${lines.join("\n\n")}\n`;
+  parts.push(wrapped(`${about}${measured}`, width));
+  if (report.query !== undefined) parts.push(`With the statement:\n${report.query}`);
+  const partial = report.partial ? "Stopped before the end. " : "";
+  parts.push(wrapped(`${partial}${tallyText(report.summary)}`, width));
+  return `${parts.join("\n\n")}\n`;
 }
 
 function summary(report: LabReport, width: number): string {
   const widths = [4, 16, 16];
   const table = makeTable(["", "the guide's claim", "Forebay", "measured"], widths, width);
   for (const scenario of report.scenarios) {
+    const [claim, forebay] = verdictsOf(scenario);
     table.push([
       String(scenario.id),
-      MARKS[scenario.claim.verdict],
-      MARKS[scenario.forebay.verdict],
+      VERDICT_WORDS[claim],
+      VERDICT_WORDS[forebay],
       `${scenario.title}: ${scenario.headline}`,
     ]);
   }
@@ -51,11 +52,17 @@ function summary(report: LabReport, width: number): string {
 
 function checks(scenario: ScenarioReport, width: number): string {
   const title = `Scenario ${scenario.id}: ${scenario.title}`;
+  if (outcomeOf(scenario) !== "judged") {
+    const said = [`${VERDICT_WORDS[verdictsOf(scenario)[1]]}: ${scenario.headline}`];
+    const install = howToInstall(scenario);
+    if (install !== "") said.push(install);
+    return [title, ...said.map((text) => wrapped(text, width))].join("\n");
+  }
   if (scenario.forebay.checks.length === 0)
     return `${title}\n${wrapped(scenario.forebay.why, width)}`;
   const table = makeTable(["Forebay", "value", "threshold", "check"], [16, 22, 14], width);
   for (const check of scenario.forebay.checks) {
-    table.push([MARKS[check.verdict], valueOf(check), check.threshold, check.name]);
+    table.push([VERDICT_WORDS[check.verdict], valueOf(check), check.threshold, check.name]);
   }
   const { warnings } = scenario.conditions;
   const warned =
@@ -63,18 +70,6 @@ function checks(scenario: ScenarioReport, width: number): string {
       ? ""
       : `\n${wrapped(`Close comparisons are left undecided: ${warnings.join(" Also, ")}`, width)}`;
   return `${title}\n${table.toString()}${warned}`;
-}
-
-function wrapped(text: string, width: number): string {
-  const rows: string[] = [];
-  let row = "";
-  for (const word of text.split(" ")) {
-    if (row !== "" && row.length + 1 + word.length > width) {
-      rows.push(row);
-      row = word;
-    } else row = row === "" ? word : `${row} ${word}`;
-  }
-  return [...rows, row].join("\n");
 }
 
 function valueOf(check: Check): string {

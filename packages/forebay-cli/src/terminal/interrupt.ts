@@ -1,7 +1,10 @@
 // Ctrl-C and the other signals that ask a program to end.
 
-/** How long the work may take to unwind after the first signal. */
-const GRACE_MS = 15_000;
+/**
+ * How long the work may take to unwind after the first signal, the reports included. What it is
+ * made of has limits of its own, which together are shorter.
+ */
+const GRACE_MS = 30_000;
 
 /** The status that shells expect of a program that a signal ended: 128 and the signal's number. */
 const STATUS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;

@@ -1,5 +1,5 @@
-// Shows how far a long run is: one line that is rewritten on a terminal, plain lines now and then
-// elsewhere.
+// Shows how far a long run is: two lines that are rewritten on a terminal, plain lines elsewhere,
+// one for each thing that begins.
 
 import { styleText } from "node:util";
 
@@ -22,20 +22,32 @@ export interface ProgressOptions {
   readonly nowMs?: (() => number) | undefined;
 }
 
+/** What is under way. */
+export interface ProgressState {
+  /** What has begun, in one line. Elsewhere than on a terminal it is all that is shown. */
+  readonly text: string;
+  /** What of it is being done just now, in one line. */
+  readonly detail?: string;
+  /** How much of the whole is done, 0 to 1. */
+  readonly fraction?: number | undefined;
+  /** How long the rest of the whole will take. */
+  readonly remainingMs?: number;
+}
+
 const BAR_WIDTH = 20;
 const COLUMNS_DEFAULT = 80;
 /** Seldom enough not to disturb what is measured. */
 const REDRAW_EVERY_MS = 1_000;
-/** Between two plain lines about the same thing. */
-const PLAIN_EVERY_MS = 30_000;
+/** Takes away the line of the cursor, and what stands below it. */
+const ERASE = "\r\u001B[J";
+const UP = "\u001B[1A";
 
 /** A progress display. */
 export interface Progress {
-  /**
-   * Shows a new state. `fraction` is of the whole, 0 to 1; absent where that is not known. `text`
-   * is one line.
-   */
-  update(text: string, fraction?: number): void;
+  /** Shows a new state. */
+  update(state: ProgressState): void;
+  /** Writes a line that stays, and shows the state again below it. */
+  line(text: string): void;
   /**
    * Takes the display away, so that something else may be written. The next `update` brings it
    * back.
@@ -50,24 +62,25 @@ export function createProgress(options: ProgressOptions = {}): Progress {
   const { stream = process.stderr, mode = "shown", env = process.env } = options;
   const nowMs = options.nowMs ?? (() => performance.now());
   if (mode === "quiet") return new Silent();
-  if (stream.isTTY === true && env["TERM"] !== "dumb") return new LiveLine(stream, env, nowMs);
-  return new PlainLines(stream, nowMs);
+  if (stream.isTTY === true && env["TERM"] !== "dumb") return new LiveLines(stream, env, nowMs);
+  return new PlainLines(stream);
 }
 
 class Silent implements Progress {
   update(): void {}
+  line(): void {}
   clear(): void {}
   end(): void {}
 }
 
-class LiveLine implements Progress {
+class LiveLines implements Progress {
   readonly #stream: ProgressStream;
   readonly #nowMs: () => number;
   readonly #startMs: number;
   readonly #timer: NodeJS.Timeout;
   readonly #hasColor: boolean;
-  #text: string | undefined;
-  #fraction: number | undefined;
+  #state: ProgressState | undefined;
+  #updatedMs = 0;
   #isDrawn = false;
 
   constructor(
@@ -83,16 +96,22 @@ class LiveLine implements Progress {
     this.#timer.unref();
   }
 
-  update(text: string, fraction?: number): void {
-    this.#text = text;
-    this.#fraction = fraction;
+  update(state: ProgressState): void {
+    this.#state = state;
+    this.#updatedMs = this.#nowMs();
+    this.#draw();
+  }
+
+  line(text: string): void {
+    this.#stream.write(`${this.#isDrawn ? ERASE : ""}${text}\n`);
+    this.#isDrawn = false;
     this.#draw();
   }
 
   clear(): void {
-    if (this.#isDrawn) this.#stream.write("\r\u001B[K");
+    if (this.#isDrawn) this.#stream.write(ERASE);
     this.#isDrawn = false;
-    this.#text = undefined;
+    this.#state = undefined;
   }
 
   end(): void {
@@ -101,36 +120,57 @@ class LiveLine implements Progress {
   }
 
   #draw(): void {
-    if (this.#text === undefined) return;
-    const elapsed = formatElapsed(this.#nowMs() - this.#startMs);
-    const bar = this.#fraction === undefined ? "" : `${barOf(this.#fraction)} `;
-    const columns = this.#stream.columns ?? COLUMNS_DEFAULT;
+    if (this.#state === undefined) return;
+    const { text, detail, fraction } = this.#state;
+    const bar = fraction === undefined ? "" : `${barOf(fraction)} `;
+    const times = `${this.#times()} `;
     // A line as wide as the terminal would wrap, and could not be taken away again.
-    const room = Math.max(0, columns - 1 - bar.length - elapsed.length - 1);
-    const coloured = this.#hasColor ? styleText("cyan", bar, { validateStream: false }) : bar;
-    this.#stream.write(`\r\u001B[K${coloured}${elapsed} ${truncate(this.#text, room)}`);
+    const room = Math.max(0, (this.#stream.columns ?? COLUMNS_DEFAULT) - 1);
+    const first = truncate(`${bar}${times}${text}`, room);
+    // Colour takes no room.
+    const shown =
+      this.#hasColor && first.startsWith(bar)
+        ? this.#dye("cyan", bar) + first.slice(bar.length)
+        : first;
+    const second =
+      detail === undefined || detail === ""
+        ? ""
+        : `\n${this.#dye("dim", truncate(`  ${detail}`, room))}${UP}`;
+    // The cursor stays in the first line, from where both can be taken away.
+    this.#stream.write(`${ERASE}${shown}${second}\r`);
     this.#isDrawn = true;
+  }
+
+  #dye(style: "cyan" | "dim", text: string): string {
+    return this.#hasColor ? styleText(style, text, { validateStream: false }) : text;
+  }
+
+  /** The time since the display was made, and the time that is left. */
+  #times(): string {
+    const elapsed = clockTime(this.#nowMs() - this.#startMs);
+    const remainingMs = this.#state?.remainingMs;
+    if (remainingMs === undefined) return elapsed;
+    const leftMs = Math.max(0, remainingMs - (this.#nowMs() - this.#updatedMs));
+    return `${elapsed}, ${clockTime(leftMs)} left`;
   }
 }
 
 class PlainLines implements Progress {
   readonly #stream: ProgressStream;
-  readonly #nowMs: () => number;
   #text = "";
-  #writtenMs = Number.NEGATIVE_INFINITY;
 
-  constructor(stream: ProgressStream, nowMs: () => number) {
+  constructor(stream: ProgressStream) {
     this.#stream = stream;
-    this.#nowMs = nowMs;
   }
 
-  update(text: string, fraction?: number): void {
-    const nowMs = this.#nowMs();
-    if (text === this.#text && nowMs - this.#writtenMs < PLAIN_EVERY_MS) return;
+  update({ text }: ProgressState): void {
+    if (text === this.#text) return;
     this.#text = text;
-    this.#writtenMs = nowMs;
-    const percent = fraction === undefined ? "" : `${percentOf(fraction).padStart(4)}  `;
-    this.#stream.write(`${percent}${text}\n`);
+    this.line(text);
+  }
+
+  line(text: string): void {
+    this.#stream.write(`${text}\n`);
   }
 
   clear(): void {}
@@ -138,17 +178,14 @@ class PlainLines implements Progress {
 }
 
 function barOf(fraction: number): string {
-  const filled = Math.round(Math.min(1, Math.max(0, fraction)) * BAR_WIDTH);
+  const share = Math.min(1, Math.max(0, fraction));
+  const filled = Math.round(share * BAR_WIDTH);
   const bar = "█".repeat(filled) + "░".repeat(BAR_WIDTH - filled);
-  return `${bar} ${percentOf(fraction).padStart(4)}`;
+  return `${bar} ${`${Math.floor(share * 100)}%`.padStart(4)}`;
 }
 
-function percentOf(fraction: number): string {
-  return `${Math.floor(Math.min(1, Math.max(0, fraction)) * 100)}%`;
-}
-
-function formatElapsed(elapsedMs: number): string {
-  const seconds = Math.floor(elapsedMs / 1_000);
+function clockTime(ms: number): string {
+  const seconds = Math.floor(ms / 1_000);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 

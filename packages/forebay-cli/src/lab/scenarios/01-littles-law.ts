@@ -16,6 +16,7 @@ import {
   runSteady,
   type SteadyTurn,
 } from "./01-arms.ts";
+import { duration, percent } from "../words.ts";
 import { describeLittle } from "./01-findings.ts";
 import { LEAST_BUDGET, type LittlePlan, planLittle } from "./01-plan.ts";
 
@@ -90,13 +91,17 @@ async function compareSizes(
   plan: LittlePlan,
 ): Promise<{ chosen: SteadyTurn[]; big: SteadyTurn[] }> {
   const warm = new WarmPool(context);
+  let figure = "";
   const turn = async (size: number, pair: number): Promise<SteadyTurn> => {
-    context.step(`${size} connections, steady`, plan.turnMs + 300, `pair ${pair + 1}`);
+    const note = `pair ${pair + 1} of ${plan.pairs}`;
+    context.step(`${size} connections, steady`, plan.turnMs + 300, note, figure);
     const trace = drawTrace(plan, seededLabRandom(1000 + pair), [
       { ratePerS: plan.ratePerS, durationMs: plan.turnMs },
     ]);
     const pool = await warm.of(size);
-    return runSteady(context, pool, size, trace);
+    const steady = await runSteady(context, pool, size, trace);
+    figure = `p99 ${duration(steady.response.percentileMs(99))} with ${size}`;
+    return steady;
   };
   const [chosen = [], big = []] = await takeTurns({
     rounds: plan.pairs,
@@ -163,13 +168,16 @@ async function runBursts(context: ScenarioContext, plan: LittlePlan): Promise<Bu
       },
     );
   }
+  let figure = "";
   for (let turn = 0; turn < plan.burstTurns; turn++) {
+    const note = `turn ${turn + 1} of ${plan.burstTurns}`;
     for (const arm of turn % 2 === 0 ? arms : arms.toReversed()) {
-      context.step(`burst, ${arm.name}`, plan.leadMs + 5 * plan.burstMs);
+      context.step(`burst, ${arm.name}`, plan.leadMs + 5 * plan.burstMs, note, figure);
       const pool = arm.open();
-      arm.into.push(
-        await runBurst(context, plan, pool, drawBurst(plan, seededLabRandom(4000 + turn))),
-      );
+      const trace = drawBurst(plan, seededLabRandom(4000 + turn));
+      const burst = await runBurst(context, plan, pool, trace);
+      arm.into.push(burst);
+      figure = `${percent(burst.failedBurst / burst.burstRequests)} failed, ${arm.name}`;
       await pool.close();
     }
   }

@@ -1,9 +1,11 @@
 // Scenario 2, how its arms run: bursts, the guide's steady traffic, and one caller after the other.
 
+import { median } from "../compare.ts";
 import { type ArmPool, warmUp } from "../pools.ts";
 import { poissonArrivals, type LabRandom } from "../random.ts";
-import type { ScenarioContext } from "../scenario.ts";
+import { type ScenarioContext, ScenarioNotPossible } from "../scenario.ts";
 import { closedTurn, mustNotFail, openTurn, type Turn } from "../turn.ts";
+import { duration } from "../words.ts";
 
 /** How many requests a burst has, and how far apart bursts are. */
 export const BURST = { requests: 10, everyMs: 100 } as const;
@@ -33,8 +35,58 @@ export interface IdleTurn extends Turn {
 const POINT_SELECT = "SELECT b FROM %.idle_items WHERE a = $1";
 const ITEMS = 1000;
 
-/** Makes the table that the arms read. */
-export async function prepareItems(context: ScenarioContext): Promise<void> {
+/** What a request does: the scenario's own single-row read, or the user's statement. */
+export interface IdleWork {
+  readonly sql: string;
+  /** True for the user's statement, about whose length nothing was known beforehand. */
+  readonly isGiven: boolean;
+  argsOf(index: number): readonly unknown[];
+  /** How long it takes one caller. */
+  readonly queryMs: number;
+  /** The rate of the steady traffic: the guide's, or what the user's statement leaves room for. */
+  readonly ratePerS: number;
+}
+
+/** A burst of ten that takes longer than this share of the time between bursts meets the next. */
+const BURST_SHARE_RATIO = 0.5;
+/** The share of one processor that steady traffic may take. */
+const STEADY_SHARE_RATIO = 0.3;
+const SAMPLES = 15;
+
+/** Makes what the arms read, and sees how long that takes. */
+export async function prepareWork(context: ScenarioContext): Promise<IdleWork> {
+  const { calibration, clock, pools, query } = context;
+  if (query === undefined) {
+    await prepareItems(context);
+    return {
+      sql: POINT_SELECT.replace("%", context.schema),
+      isGiven: false,
+      argsOf: (index) => [(index % ITEMS) + 1],
+      queryMs: calibration.queryP50Ms,
+      ratePerS: GUIDE_RATE_PER_S,
+    };
+  }
+  const took: number[] = [];
+  for (let sample = 0; sample < SAMPLES; sample++) {
+    context.signal.throwIfAborted();
+    const beganAtMs = clock.nowMs();
+    await pools.watcher.query(query);
+    took.push(clock.nowMs() - beganAtMs);
+  }
+  const queryMs = median(took);
+  const mostMs = (BURST_SHARE_RATIO * BURST.everyMs) / BURST.requests;
+  if (queryMs > mostMs) {
+    throw new ScenarioNotPossible(
+      `Your statement takes ${duration(queryMs)}. Ten of them at once, every ` +
+        `${BURST.everyMs} ms, leave no time between bursts; it may take ${duration(mostMs)} ` +
+        "at most.",
+    );
+  }
+  const ratePerS = Math.min(GUIDE_RATE_PER_S, Math.floor((1000 * STEADY_SHARE_RATIO) / queryMs));
+  return { sql: query, isGiven: true, argsOf: () => [], queryMs, ratePerS };
+}
+
+async function prepareItems(context: ScenarioContext): Promise<void> {
   const { pools, schema } = context;
   await pools.watcher.exec(`CREATE TABLE ${schema}.idle_items (a int PRIMARY KEY, b int NOT NULL)`);
   await pools.watcher.exec(
@@ -46,19 +98,21 @@ export async function prepareItems(context: ScenarioContext): Promise<void> {
 /** Opens an arm's pool, whose limit no arm reaches but by its burst, and warms it. */
 export async function openIdleArm(
   context: ScenarioContext,
+  work: IdleWork,
   arm: IdleArm,
   connections: number,
 ): Promise<ArmPool> {
   const limits = { maxOpenConns: BURST.requests, maxIdleConns: arm.maxIdleConns };
   const { pools } = context;
   const pool = arm.rules === "Forebay" ? pools.openForebay(limits) : pools.openGoRules(limits);
-  await warmUp(pool, connections, selectOf(context), [1], context.signal);
+  await warmUp(pool, connections, work.sql, work.argsOf(0), context.signal);
   return pool;
 }
 
 /** Bursts of ten requests at once, ten times a second. */
 export function runBursts(
   context: ScenarioContext,
+  work: IdleWork,
   pool: ArmPool,
   bursts: number,
 ): Promise<IdleTurn> {
@@ -66,52 +120,57 @@ export function runBursts(
     { length: bursts * BURST.requests },
     (_, index) => (Math.floor(index / BURST.requests) + 1) * BURST.everyMs,
   );
-  return runOpen(context, pool, arrivalsMs, { wake: "spin", bursts });
+  return runOpen(context, work, pool, { arrivalsMs, wake: "spin", bursts });
 }
 
 /** The guide's traffic: requests that come at random at a steady rate. */
 export function runSteadyTraffic(
   context: ScenarioContext,
+  work: IdleWork,
   pool: ArmPool,
   durationMs: number,
   random: LabRandom,
 ): Promise<IdleTurn> {
-  const arrivalsMs = poissonArrivals(random, GUIDE_RATE_PER_S, durationMs);
-  return runOpen(context, pool, arrivalsMs, { wake: "timer", bursts: 0 });
+  const arrivalsMs = poissonArrivals(random, work.ratePerS, durationMs);
+  return runOpen(context, work, pool, { arrivalsMs, wake: "timer", bursts: 0 });
 }
 
 /** One caller, one request after the other: the guide's own verification. */
 export async function runSequential(
   context: ScenarioContext,
+  work: IdleWork,
   pool: ArmPool,
   requests: number,
 ): Promise<IdleTurn> {
   const { signal } = context;
-  const sql = selectOf(context);
   return counted(pool, 0, async () => {
     const turn = await closedTurn(context, {
       callers: 1,
       requests,
       counts: "effect",
       operate: async (index) => {
-        await pool.use((conn) => conn.query(sql, [keyOf(index)], { signal }), signal);
+        await pool.use((conn) => conn.query(work.sql, work.argsOf(index), { signal }), signal);
       },
     });
     return { ...turn, serviceMeanMs: turn.response.meanMs };
   });
 }
 
+interface OpenArrivals {
+  readonly arrivalsMs: readonly number[];
+  readonly wake: "timer" | "spin";
+  readonly bursts: number;
+}
+
 async function runOpen(
   context: ScenarioContext,
+  work: IdleWork,
   pool: ArmPool,
-  arrivalsMs: readonly number[],
-  how: { readonly wake: "timer" | "spin"; readonly bursts: number },
+  { arrivalsMs, wake, bursts }: OpenArrivals,
 ): Promise<IdleTurn> {
-  const { wake, bursts } = how;
   // A client that dials eight times in a burst is busy with that: the load on it is the effect.
   const counts = pool.maxIdleConns >= BURST.requests ? "counts" : "effect";
   const { signal } = context;
-  const sql = selectOf(context);
   return counted(pool, bursts, async () => {
     let serviceMs = 0;
     const { clock } = context;
@@ -121,7 +180,7 @@ async function runOpen(
       counts,
       operate: async (index) => {
         const begunAtMs = clock.nowMs();
-        await pool.use((conn) => conn.query(sql, [keyOf(index)], { signal }), signal);
+        await pool.use((conn) => conn.query(work.sql, work.argsOf(index), { signal }), signal);
         serviceMs += clock.nowMs() - begunAtMs;
       },
     });
@@ -146,12 +205,4 @@ async function counted(
     maxIdleClosed: after.maxIdleClosed - before.maxIdleClosed,
     waitCount: after.waitCount - before.waitCount,
   };
-}
-
-function selectOf(context: ScenarioContext): string {
-  return POINT_SELECT.replace("%", context.schema);
-}
-
-function keyOf(index: number): number {
-  return (index % ITEMS) + 1;
 }

@@ -5,7 +5,7 @@ import { barPlot, latencyPlot } from "../plot.ts";
 import type { Arm, ArmRole, Plot } from "../scenario.ts";
 import { measuresOf, responseOf } from "../turn.ts";
 import { duration, figure } from "../words.ts";
-import { BURST, GUIDE_RATE_PER_S, type IdleTurn, type Rules } from "./02-arms.ts";
+import { BURST, type IdleTurn, type Rules } from "./02-arms.ts";
 import type { IdleFigures } from "./02-findings.ts";
 import type { IdleMeasured } from "./02-idle-equals-open.ts";
 
@@ -37,7 +37,7 @@ export function armsOfIdle(measured: IdleMeasured): Arm[] {
       );
     }
   }
-  const steady = `${GUIDE_RATE_PER_S}/s at random`;
+  const steady = `${measured.work.ratePerS}/s at random`;
   return [
     ...arms,
     armOf("one caller", "Forebay", 0, measured.none, "variant"),

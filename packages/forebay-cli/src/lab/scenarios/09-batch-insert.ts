@@ -25,6 +25,7 @@ import {
   valuesWay,
   wideTable,
 } from "./09-arms.ts";
+import { figure } from "../words.ts";
 import { describeBatch } from "./09-findings.ts";
 
 /** What one turn of one way gave. Times are for each row. */
@@ -141,14 +142,17 @@ async function takeWays(
   take: WaysToTake,
 ): Promise<InsertArm[]> {
   const { shape, ways, rounds } = take;
+  let last = "";
   const turns = await takeTurns({
     rounds: rounds + 1,
     signal: context.signal,
-    arms: ways.map((way) => (round: number) => {
+    arms: ways.map((way) => async (round: number) => {
       const expectedMs = way.rowsMax < take.rows ? 500 : (take.rows * shape.columns.length) / 800;
       const note = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
-      context.step(`${shape.columns.length} columns, ${way.name}`, expectedMs, note);
-      return runWay(context, db, take, way);
+      context.step(`${shape.columns.length} columns, ${way.name}`, expectedMs, note, last);
+      const turn = await runWay(context, db, take, way);
+      last = `${way.name}: ${figure((1000 * turn.rows) / turn.wallMs)} rows/s`;
+      return turn;
     }),
   });
   // The first round meets cold code and empty caches.

@@ -52,7 +52,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
         "own only: run it without --dsn and DATABASE_URL.",
     );
   }
-  if (findPgBouncer() === undefined) throw new ScenarioNotPossible(PGBOUNCER_MISSING);
+  if (findPgBouncer() === undefined) throw new ScenarioNotPossible(PGBOUNCER_MISSING, "pgbouncer");
   if (context.facts.budget < LEAST_BUDGET) {
     throw new ScenarioNotPossible(
       `It needs ${LEAST_BUDGET} connections, and may use ${context.facts.budget}. ` +
