@@ -16,7 +16,7 @@ const EXAMPLES = `
 Examples:
   $ forebay size --qps 2000 --p50-ms 2 --p99-ms 30
                                            how many connections a load needs
-  $ forebay bench --query 'SELECT 1'       what a query gives, and what limits it
+  $ forebay bench --query 'SELECT 1'       what limits a query
   $ forebay lab list                       what there is to run
   $ forebay lab run --html lab.html        run it all, with a report
 
