@@ -4,6 +4,7 @@ import { type LabReport, runScenarios } from "./run.ts";
 import type { LabProgress, LabServer, Scenario } from "./scenario.ts";
 import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
+import { bulkhead } from "./scenarios/05-bulkhead.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
 
 export type { LabReport, ReportedServer } from "./run.ts";
@@ -16,7 +17,7 @@ export type {
   ScenarioReport,
 } from "./scenario.ts";
 
-const SCENARIOS: readonly Scenario[] = [littlesLaw, idleEqualsOpen, batchInsert];
+const SCENARIOS: readonly Scenario[] = [littlesLaw, idleEqualsOpen, bulkhead, batchInsert];
 
 /**
  * Settings of a server that is started for the lab. A fifth of the guide's 200 connections, as the

@@ -179,7 +179,7 @@ export class LabPools {
  * connections. The connections are held until all are there.
  */
 export async function warmUp(
-  pool: ArmPool,
+  pool: Pick<ArmPool, "use">,
   count: number,
   sql: string,
   args: readonly unknown[],
