@@ -6,6 +6,7 @@ import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
 import { bulkhead } from "./scenarios/05-bulkhead.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
+import { reportStarvation } from "./scenarios/10-report-starvation.ts";
 
 export type { LabReport, ReportedServer } from "./run.ts";
 export type {
@@ -17,7 +18,13 @@ export type {
   ScenarioReport,
 } from "./scenario.ts";
 
-const SCENARIOS: readonly Scenario[] = [littlesLaw, idleEqualsOpen, bulkhead, batchInsert];
+const SCENARIOS: readonly Scenario[] = [
+  littlesLaw,
+  idleEqualsOpen,
+  bulkhead,
+  batchInsert,
+  reportStarvation,
+];
 
 /**
  * Settings of a server that is started for the lab. A fifth of the guide's 200 connections, as the

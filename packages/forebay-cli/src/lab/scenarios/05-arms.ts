@@ -1,8 +1,7 @@
 // Scenario 5, how its arms run: a fast route and a slow one on the same connections, with different
 // things between them.
 
-import { warmUp } from "../pools.ts";
-import type { LabDb } from "../pools.ts";
+import { type LabDb, openWarmDb } from "../pools.ts";
 import { type LabRandom, poissonArrivals } from "../random.ts";
 import { type RoutesTurn, routesMustNotFail, routesTurn } from "../routes.ts";
 import { type ScenarioContext, ScenarioNotPossible } from "../scenario.ts";
@@ -138,18 +137,22 @@ export class BulkheadPools {
   #seriesLength = 0;
 
   static async open(context: ScenarioContext, plan: BulkheadPlan): Promise<BulkheadPools> {
-    const pools = new BulkheadPools(context, plan);
-    await pools.#warm();
-    return pools;
+    const warmBy = { sql: SLEEP_SQL, args: [0] };
+    const { pools, signal } = context;
+    const db = await openWarmDb(pools, plan.connections, warmBy, signal);
+    const slowDb = await openWarmDb(pools, plan.cap, warmBy, signal);
+    return new BulkheadPools(context, plan, { db, slowDb });
   }
 
-  private constructor(context: ScenarioContext, plan: BulkheadPlan) {
+  private constructor(
+    context: ScenarioContext,
+    plan: BulkheadPlan,
+    open: { readonly db: LabDb; readonly slowDb: LabDb },
+  ) {
     this.#context = context;
     this.#plan = plan;
-    const size = (count: number): LabDb =>
-      context.pools.openDb({ maxOpenConns: count, maxIdleConns: count });
-    this.#db = size(plan.connections);
-    this.#slowDb = size(plan.cap);
+    this.#db = open.db;
+    this.#slowDb = open.slowDb;
   }
 
   /**
@@ -261,20 +264,6 @@ export class BulkheadPools {
     routesMustNotFail([turn.routes.fast]);
     const fastWaited = fast.stats().waitCount - waitedBefore;
     return { ...turn, fastWaited, slowInUseMost, slowArrivalsMs: load.slowArrivalsMs };
-  }
-
-  async #warm(): Promise<void> {
-    const { signal } = this.#context;
-    const warm = (db: LabDb, count: number): Promise<void> =>
-      warmUp(
-        { use: (run, until) => db.withConn(run, { signal: until }) },
-        count,
-        SLEEP_SQL,
-        [0],
-        signal,
-      );
-    await warm(this.#db, this.#plan.connections);
-    await warm(this.#slowDb, this.#plan.cap);
   }
 
   /** Finds how long a series keeps a processor busy for as long as a slow query of the plan. */

@@ -1,13 +1,11 @@
 // Scenario 5, the guide's statements one by one.
 
+import { SAME_P99_FACTOR } from "../beside.ts";
 import { claimOf, estimatedPart, part, undecided } from "../claim.ts";
 import type { Claim, ClaimPart } from "../scenario.ts";
 import { duration, figure, percent, times, withInterval } from "../words.ts";
 import { type BulkheadPlan, GUIDE } from "./05-arms.ts";
 import type { BulkheadFigures } from "./05-findings.ts";
-
-/** Up to this factor, p99 counts as unchanged: two turns of the same arm differ by that. */
-const SAME_FACTOR = 2;
 
 /** What the guide says about bulkheads, held against the run. */
 export function claimOfBulkhead(plan: BulkheadPlan, figures: BulkheadFigures): Claim {
@@ -78,10 +76,10 @@ function decoupledPart(figures: BulkheadFigures): ClaimPart {
   return estimatedPart(
     "With the semaphore the tail of the fast route is decoupled from the slow one.",
     semaphore.overAlone,
-    { to: SAME_FACTOR },
+    { to: SAME_P99_FACTOR },
     `p99 was ${withInterval(semaphore.overAlone)} times that of the fast route alone; without ` +
-      `the semaphore ${withInterval(shared.overAlone)} times. (Up to ${SAME_FACTOR} counts as ` +
-      "holding.)",
+      `the semaphore ${withInterval(shared.overAlone)} times. (Up to ${SAME_P99_FACTOR} counts ` +
+      "as holding.)",
   );
 }
 
@@ -104,5 +102,5 @@ function whateverPart(plan: BulkheadPlan, figures: BulkheadFigures): ClaimPart {
   if (alone.fastP99.high >= GUIDE.p99Ms) {
     return undecided(text, `${measured} This machine has no processor to spare as it is.`);
   }
-  return estimatedPart(text, cpu.cap.overAlone, { to: SAME_FACTOR }, measured);
+  return estimatedPart(text, cpu.cap.overAlone, { to: SAME_P99_FACTOR }, measured);
 }
