@@ -4,10 +4,11 @@
 import { type DB, openDB } from "forebay";
 import type { DriverConn } from "forebay/driver";
 import { postgres } from "forebay/postgres";
+import type { ChunkPlan, ChunkedTurn } from "../chunks.ts";
 import { openNetwork, through } from "../network.ts";
 import { type ArmPoolOptions, type LabDb, warmUp } from "../pools.ts";
 import type { ScenarioContext } from "../scenario.ts";
-import { closedTurn, type Turn } from "../turn.ts";
+import { closedTurn } from "../turn.ts";
 
 /** The network of the far arms: a round trip takes twice this. */
 export const DELAY_MS = 1;
@@ -23,26 +24,16 @@ export const LARGE_COLUMNS = 8;
 /** Statements of a batch. */
 export const BATCH = 10;
 
-/** CPU time of this process for each request of a turn, in milliseconds. */
-export function cpuPerRequestMs(turn: Turn): number {
-  return turn.clientCpuMs / turn.requests;
-}
-
-/** How long a request of a turn took: with many callers, the time between two answers. */
-export function timePerRequestMs(arm: LayersArm, turn: Turn): number {
-  return arm.endsWith("Many") ? turn.durationMs / turn.requests : turn.response.percentileMs(50);
-}
-
 /** The guide's rate. */
 export const GUIDE_PER_S = 10_000;
 
 /** All numbers of a run. */
 export interface LayersPlan {
   readonly rounds: number;
-  readonly oneRowRequests: number;
   readonly manyCallersRequests: number;
-  readonly largeRequests: number;
-  readonly batches: number;
+  readonly oneRow: ChunkPlan;
+  readonly large: ChunkPlan;
+  readonly batches: ChunkPlan;
 }
 
 /** Plans a run. */
@@ -50,17 +41,17 @@ export function planLayers({ isQuick }: Pick<ScenarioContext, "isQuick">): Layer
   return isQuick
     ? {
         rounds: 6,
-        oneRowRequests: 250,
         manyCallersRequests: 1000,
-        largeRequests: 15,
-        batches: 4,
+        oneRow: { chunks: 30, requestsPerChunk: 10 },
+        large: { chunks: 10, requestsPerChunk: 2 },
+        batches: { chunks: 4, requestsPerChunk: 1 },
       }
     : {
         rounds: 8,
-        oneRowRequests: 800,
         manyCallersRequests: 4000,
-        largeRequests: 40,
-        batches: 8,
+        oneRow: { chunks: 100, requestsPerChunk: 10 },
+        large: { chunks: 25, requestsPerChunk: 2 },
+        batches: { chunks: 8, requestsPerChunk: 1 },
       };
 }
 
@@ -85,38 +76,55 @@ export const ARMS = [
 /** The name of an arm. */
 export type LayersArm = (typeof ARMS)[number];
 
-/** One arm, ready to be run. */
-export interface ReadyArm {
-  readonly requests: number;
-  readonly callers: number;
-  operate(): Promise<unknown>;
-}
+/** Arms that are compared with each other take turns in small pieces. */
+export const GROUPS: readonly {
+  readonly plan: "oneRow" | "large" | "batches";
+  readonly arms: readonly LayersArm[];
+}[] = [
+  { plan: "oneRow", arms: ["driver", "portable", "native"] },
+  { plan: "large", arms: ["largeText", "largeObjects", "largeArrays", "largeColumns"] },
+  { plan: "batches", arms: ["nearOneByOne", "nearBatch"] },
+  { plan: "batches", arms: ["farOneByOne", "farAtOnce", "farBatch"] },
+];
 
-/** Runs one turn of an arm. */
-export function runLayersTurn(context: ScenarioContext, arm: ReadyArm): Promise<Turn> {
-  return closedTurn(context, {
-    callers: arm.callers,
-    requests: arm.requests,
-    // A closed loop keeps the event loop as busy as it can be.
+/** The arms with many callers take a turn each. */
+export const MANY: readonly LayersArm[] = ["portableMany", "pipelinedMany"];
+
+/** One request of an arm. */
+export type Operate = () => Promise<unknown>;
+
+/** Runs one turn of an arm with many callers. Its time is that between two answers. */
+export async function runMany(
+  context: ScenarioContext,
+  operate: Operate,
+  requests: number,
+): Promise<ChunkedTurn> {
+  const turn = await closedTurn(context, {
+    callers: CALLERS,
+    requests,
     counts: "effect",
     operate: async () => {
-      await arm.operate();
+      await operate();
     },
   });
+  return {
+    ...turn,
+    timeMs: turn.durationMs / turn.requests,
+    cpuMs: turn.clientCpuMs / turn.requests,
+  };
 }
 
-type Ask = Pick<DB, "query">;
+interface Ask {
+  query(sql: string, args: readonly unknown[]): Promise<unknown>;
+}
 
 /** Opens what all arms need; it stays open over all turns. */
-export async function openLayers(
-  context: ScenarioContext,
-  plan: LayersPlan,
-): Promise<Record<LayersArm, ReadyArm>> {
+export async function openLayers(context: ScenarioContext): Promise<Record<LayersArm, Operate>> {
   const sqls = await createTables(context);
-  const one = await openOne(context, plan, sqls.one);
-  const large = await openLarge(context, plan, sqls.large);
-  const near = await openBatches(context, plan, sqls.one, { delayMs: 0, connections: 1 });
-  const far = await openBatches(context, plan, sqls.one, { delayMs: DELAY_MS, connections: BATCH });
+  const one = await openOne(context, sqls.one);
+  const large = await openLarge(context, sqls.large);
+  const near = await openBatches(context, sqls.one, { delayMs: 0, connections: 1 });
+  const far = await openBatches(context, sqls.one, { delayMs: DELAY_MS, connections: BATCH });
   return {
     ...one,
     ...large,
@@ -130,11 +138,7 @@ export async function openLayers(
 
 type OneRowArm = "driver" | "portable" | "native" | "portableMany" | "pipelinedMany";
 
-async function openOne(
-  context: ScenarioContext,
-  plan: LayersPlan,
-  sql: string,
-): Promise<Record<OneRowArm, ReadyArm>> {
+async function openOne(context: ScenarioContext, sql: string): Promise<Record<OneRowArm, Operate>> {
   const { pools, signal } = context;
   const driver: DriverConn = await pools.dial(signal);
   context.defer(async () => driver.close());
@@ -144,26 +148,13 @@ async function openOne(
   const pipelined = pools.openDb({ ...size(CONNECTIONS), pipelining: { depth: CALLERS } });
   await warm(context, portableMany, CONNECTIONS, sql);
   await warm(context, pipelined, CONNECTIONS, sql);
-  const caller = (db: Ask): ReadyArm => ({
-    requests: plan.oneRowRequests,
-    callers: 1,
-    operate: keyed((key) => db.query(sql, [key])),
-  });
-  const many = (db: Ask): ReadyArm => ({
-    requests: plan.manyCallersRequests,
-    callers: CALLERS,
-    operate: keyed((key) => db.query(sql, [key])),
-  });
+  const row = (db: Ask): Operate => keyed((key) => db.query(sql, [key]));
   return {
-    driver: {
-      requests: plan.oneRowRequests,
-      callers: 1,
-      operate: keyed((key) => driver.query(sql, [key])),
-    },
-    portable: caller(portable),
-    native: caller(native),
-    portableMany: many(portableMany),
-    pipelinedMany: many(pipelined),
+    driver: row(driver),
+    portable: row(portable),
+    native: row(native),
+    portableMany: row(portableMany),
+    pipelinedMany: row(pipelined),
   };
 }
 
@@ -171,49 +162,37 @@ type LargeArm = "largeText" | "largeObjects" | "largeArrays" | "largeColumns";
 
 async function openLarge(
   context: ScenarioContext,
-  plan: LayersPlan,
   sql: string,
-): Promise<Record<LargeArm, ReadyArm>> {
+): Promise<Record<LargeArm, Operate>> {
   const portable = openPortable(context, 1);
   const text = openPortable(context, 1, { statementMode: "exec" });
   const native = context.pools.openDb(size(1));
   for (const db of [portable, text, native]) await db.query(sql);
-  const arm = (operate: () => Promise<unknown>): ReadyArm => ({
-    requests: plan.largeRequests,
-    callers: 1,
-    operate,
-  });
   return {
-    largeText: arm(() => text.query(sql)),
-    largeObjects: arm(() => portable.query(sql)),
-    largeArrays: arm(() => portable.query(sql, [], { rowMode: "array" })),
-    largeColumns: arm(() => native.queryColumns(sql)),
+    largeText: () => text.query(sql),
+    largeObjects: () => portable.query(sql),
+    largeArrays: () => portable.query(sql, [], { rowMode: "array" }),
+    largeColumns: () => native.queryColumns(sql),
   };
 }
 
 async function openBatches(
   context: ScenarioContext,
-  plan: LayersPlan,
   sql: string,
   how: { readonly delayMs: number; readonly connections: number },
-): Promise<Record<"oneByOne" | "atOnce" | "batch", ReadyArm>> {
+): Promise<Record<"oneByOne" | "atOnce" | "batch", Operate>> {
   const connection = through(await openNetwork(context, how.delayMs));
   const portable = openPortable(context, how.connections, connection);
   const native: LabDb = context.pools.openDb({ ...size(1), connection });
   await warm(context, portable, how.connections, sql);
   await warm(context, native, 1, sql);
   const keys = Array.from({ length: BATCH }, (_, at) => at + 1);
-  const arm = (operate: () => Promise<unknown>): ReadyArm => ({
-    requests: plan.batches,
-    callers: 1,
-    operate,
-  });
   return {
-    oneByOne: arm(async () => {
+    oneByOne: async () => {
       for (const key of keys) await portable.query(sql, [key]);
-    }),
-    atOnce: arm(() => Promise.all(keys.map((key) => portable.query(sql, [key])))),
-    batch: arm(() => native.batch(keys.map((key) => ({ sql, args: [key] })))),
+    },
+    atOnce: () => Promise.all(keys.map((key) => portable.query(sql, [key]))),
+    batch: () => native.batch(keys.map((key) => ({ sql, args: [key] }))),
   };
 }
 

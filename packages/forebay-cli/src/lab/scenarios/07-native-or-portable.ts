@@ -1,6 +1,7 @@
 // Scenario 7: the native layer or the portable one. Runs the arms in turns; what they show is put
 // together in 07-findings.ts.
 
+import { type ChunkedTurn, chunkedTurn } from "../chunks.ts";
 import { takeTurns } from "../compare.ts";
 import {
   type Findings,
@@ -8,23 +9,23 @@ import {
   type ScenarioContext,
   ScenarioNotPossible,
 } from "../scenario.ts";
-import type { Turn } from "../turn.ts";
 import {
-  ARMS,
   BATCH,
   CONNECTIONS,
+  GROUPS,
   type LayersArm,
   type LayersPlan,
+  MANY,
   openLayers,
   planLayers,
-  runLayersTurn,
+  runMany,
 } from "./07-arms.ts";
 import { describeLayers } from "./07-findings.ts";
 
 /** All that scenario 7 measured. */
 export interface LayersMeasured {
   readonly plan: LayersPlan;
-  readonly arms: Readonly<Record<LayersArm, readonly Turn[]>>;
+  readonly arms: Readonly<Record<LayersArm, readonly ChunkedTurn[]>>;
 }
 
 /** One each for three arms, many callers for two, three for large results, and the two networks. */
@@ -39,27 +40,46 @@ async function run(context: ScenarioContext): Promise<Findings> {
   }
   const plan = planLayers(context);
   context.step("opening", 1500);
-  const ready = await openLayers(context, plan);
+  const ready = await openLayers(context);
   const turns = await takeTurns({
     rounds: plan.rounds + 1,
     signal: context.signal,
-    arms: ARMS.map((arm) => (round: number) => {
-      const note = round === 0 ? "warming up" : `round ${round} of ${plan.rounds}`;
-      context.step(arm, expectedTurnMs(plan, arm), note);
-      return runLayersTurn(context, ready[arm]);
-    }),
+    arms: [
+      ...GROUPS.map((group) => (round: number) => {
+        step(context, plan, group.arms.join(", "), round);
+        const operates = group.arms.map((arm) => ready[arm]);
+        return chunkedTurn(context, operates, plan[group.plan]);
+      }),
+      ...MANY.map((arm) => async (round: number) => {
+        step(context, plan, arm, round);
+        return [await runMany(context, ready[arm], plan.manyCallersRequests)];
+      }),
+    ],
   });
-  // The first round meets cold code.
-  const arms = Object.fromEntries(ARMS.map((arm, at) => [arm, turns[at]?.slice(1) ?? []]));
-  const measured: LayersMeasured = { plan, arms: arms as Record<LayersArm, Turn[]> };
+  const names = [...GROUPS.map((group) => group.arms), ...MANY.map((arm) => [arm])];
+  const arms = new Map<LayersArm, ChunkedTurn[]>();
+  for (const [group, armsOfGroup] of names.entries()) {
+    for (const [at, arm] of armsOfGroup.entries()) {
+      // The first round meets cold code.
+      const ofArm = (turns[group] ?? []).slice(1).map((round) => round[at]);
+      arms.set(
+        arm,
+        ofArm.filter((turn) => turn !== undefined),
+      );
+    }
+  }
+  const measured: LayersMeasured = {
+    plan,
+    arms: Object.fromEntries(arms) as Record<LayersArm, ChunkedTurn[]>,
+  };
   return describeLayers(context, measured, await context.judge());
 }
 
-function expectedTurnMs(plan: LayersPlan, arm: LayersArm): number {
-  if (arm.startsWith("large")) return plan.largeRequests * 4;
-  if (arm.startsWith("far")) return plan.batches * (arm === "farOneByOne" ? 32 : 5);
-  if (arm.startsWith("near")) return plan.batches * 4;
-  return arm.endsWith("Many") ? plan.manyCallersRequests * 0.1 : plan.oneRowRequests * 0.2;
+function step(context: ScenarioContext, plan: LayersPlan, name: string, round: number): void {
+  const note = round === 0 ? "warming up" : `round ${round} of ${plan.rounds}`;
+  const groups = GROUPS.length + MANY.length;
+  const expectedMs = nativeOrPortable[context.isQuick ? "expectedQuickMs" : "expectedMs"];
+  context.step(name, expectedMs / ((plan.rounds + 1) * groups), note);
 }
 
 /** Scenario 7 of the guide. */

@@ -10,11 +10,9 @@ import {
   BATCH,
   CALLERS,
   CONNECTIONS,
-  cpuPerRequestMs,
   DELAY_MS,
   LARGE_ROWS,
   type LayersArm,
-  timePerRequestMs,
 } from "./07-arms.ts";
 import type { LayersFigures } from "./07-findings.ts";
 import type { LayersMeasured } from "./07-native-or-portable.ts";
@@ -76,9 +74,9 @@ export function armsOfLayers({ arms }: LayersMeasured): Arm[] {
 export function plotsOfLayers(measured: LayersMeasured, figures: LayersFigures): Plot[] {
   const bars = (names: readonly LayersArm[], value: (arm: LayersArm) => number) =>
     names.map((arm) => ({ name: SHOWN[arm].name, role: SHOWN[arm].role, value: value(arm) }));
-  const cpuUs = (arm: LayersArm): number => median(measured.arms[arm].map(cpuPerRequestMs)) * 1000;
-  const timeMs = (arm: LayersArm): number =>
-    median(measured.arms[arm].map((turn) => timePerRequestMs(arm, turn)));
+  const cpuUs = (arm: LayersArm): number =>
+    median(measured.arms[arm].map((turn) => turn.cpuMs)) * 1000;
+  const timeMs = (arm: LayersArm): number => median(measured.arms[arm].map((turn) => turn.timeMs));
   return [
     barPlot(
       "CPU time of the client for one row",
