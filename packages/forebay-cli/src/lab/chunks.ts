@@ -2,6 +2,7 @@
 // programs come and go. A few requests of one arm, a few of the next, forward and backward, many
 // times over; of each arm the quick pieces count, since what made the others slow was not the arm.
 
+import { readFileSync } from "node:fs";
 import { LatencyHistogram } from "./histogram.ts";
 import type { ScenarioContext } from "./scenario.ts";
 import type { Turn } from "./turn.ts";
@@ -11,6 +12,16 @@ export interface ChunkedTurn extends Turn {
   /** Time for each request, and CPU time of this process: the lower quartile of the pieces. */
   readonly timeMs: number;
   readonly cpuMs: number;
+  /** CPU time of the arm's backend likewise; undefined where it cannot be seen. */
+  readonly backendCpuMs: number | undefined;
+}
+
+/** One arm. */
+export interface ChunkedArm {
+  /** One request. */
+  operate(): Promise<unknown>;
+  /** The process that serves it, where it is on this machine and the lab's. */
+  readonly backendPid?: number | undefined;
 }
 
 /** How a turn is cut. */
@@ -23,6 +34,7 @@ interface Pieces {
   readonly response: LatencyHistogram;
   readonly timesMs: number[];
   readonly cpusMs: number[];
+  readonly backendCpusMs: number[];
 }
 
 /**
@@ -31,12 +43,17 @@ interface Pieces {
  */
 export async function chunkedTurn(
   context: ScenarioContext,
-  arms: readonly (() => Promise<unknown>)[],
+  arms: readonly ChunkedArm[],
   plan: ChunkPlan,
 ): Promise<ChunkedTurn[]> {
   const { clock, signal } = context;
   const pieces = arms.map(
-    (): Pieces => ({ response: new LatencyHistogram(), timesMs: [], cpusMs: [] }),
+    (): Pieces => ({
+      response: new LatencyHistogram(),
+      timesMs: [],
+      cpusMs: [],
+      backendCpusMs: [],
+    }),
   );
   const order = [...arms.keys()];
   const each = plan.requestsPerChunk;
@@ -44,14 +61,15 @@ export async function chunkedTurn(
   for (let chunk = 0; chunk < plan.chunks; chunk++) {
     for (const at of chunk % 2 === 0 ? order : order.toReversed()) {
       signal.throwIfAborted();
-      const operate = arms[at];
+      const arm = arms[at];
       const piece = pieces[at];
-      if (operate === undefined || piece === undefined) continue;
+      if (arm === undefined || piece === undefined) continue;
+      const backendBefore = readProcessCpuMs(arm.backendPid);
       const cpuBefore = process.cpuUsage();
       const beganAtMs = clock.nowMs();
       let lastMs = beganAtMs;
       for (let request = 0; request < each; request++) {
-        await operate();
+        await arm.operate();
         const nowMs = clock.nowMs();
         piece.response.recordMs(nowMs - lastMs);
         lastMs = nowMs;
@@ -59,6 +77,10 @@ export async function chunkedTurn(
       const { user, system } = process.cpuUsage(cpuBefore);
       piece.timesMs.push((lastMs - beganAtMs) / each);
       piece.cpusMs.push((user + system) / 1000 / each);
+      const backendAfter = readProcessCpuMs(arm.backendPid);
+      if (backendBefore !== undefined && backendAfter !== undefined) {
+        piece.backendCpusMs.push((backendAfter - backendBefore) / each);
+      }
     }
   }
   // A closed loop keeps the event loop as busy as it can be.
@@ -80,7 +102,23 @@ function turnOf(piece: Pieces, each: number, utilisationRatio: number): ChunkedT
     serverCpuMs: undefined,
     timeMs: lowerQuartile(piece.timesMs),
     cpuMs: lowerQuartile(piece.cpusMs),
+    backendCpuMs: piece.backendCpusMs.length === 0 ? undefined : lowerQuartile(piece.backendCpusMs),
   };
+}
+
+/**
+ * CPU time of a process of one thread, to the nanosecond where Linux tells: the steps of 10 ms of
+ * /proc/pid/stat are too coarse for a few queries.
+ */
+function readProcessCpuMs(pid: number | undefined): number | undefined {
+  if (pid === undefined) return undefined;
+  try {
+    const [onCpuNs] = readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ");
+    const ms = Number(onCpuNs) / 1e6;
+    return ms > 0 ? ms : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The value that a quarter of the values do not exceed. NaN of nothing. */

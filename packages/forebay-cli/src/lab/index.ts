@@ -5,6 +5,7 @@ import type { LabProgress, LabServer, Scenario } from "./scenario.ts";
 import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
 import { bulkhead } from "./scenarios/05-bulkhead.ts";
+import { prepared } from "./scenarios/06-prepared-hot-query.ts";
 import { nativeOrPortable } from "./scenarios/07-native-or-portable.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
 import { reportStarvation } from "./scenarios/10-report-starvation.ts";
@@ -23,6 +24,7 @@ const SCENARIOS: readonly Scenario[] = [
   littlesLaw,
   idleEqualsOpen,
   bulkhead,
+  prepared,
   nativeOrPortable,
   batchInsert,
   reportStarvation,

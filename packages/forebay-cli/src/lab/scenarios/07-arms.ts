@@ -111,6 +111,7 @@ export async function runMany(
     ...turn,
     timeMs: turn.durationMs / turn.requests,
     cpuMs: turn.clientCpuMs / turn.requests,
+    backendCpuMs: undefined,
   };
 }
 

@@ -47,7 +47,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
     arms: [
       ...GROUPS.map((group) => (round: number) => {
         step(context, plan, group.arms.join(", "), round);
-        const operates = group.arms.map((arm) => ready[arm]);
+        const operates = group.arms.map((arm) => ({ operate: ready[arm] }));
         return chunkedTurn(context, operates, plan[group.plan]);
       }),
       ...MANY.map((arm) => async (round: number) => {
