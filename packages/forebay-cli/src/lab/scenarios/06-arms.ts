@@ -19,8 +19,9 @@ const JOBS = 50_000;
  */
 export const RARE_JOBS = 50;
 
-/** Texts that one connection runs in turn, and how many of them it keeps, where they do not fit. */
+/** Texts that one connection runs in turn, where they do not fit. */
 export const TEXTS = 16;
+/** How many of them are kept. */
 export const TEXTS_KEPT = 8;
 
 /** The guide's figures. */
@@ -84,8 +85,8 @@ export function planHot({ isQuick }: Pick<ScenarioContext, "isQuick">): HotPlan 
       }
     : {
         rounds: 8,
-        local: { chunks: 45, requestsPerChunk: 10 },
-        partitioned: { chunks: 20, requestsPerChunk: 2 },
+        local: { chunks: 30, requestsPerChunk: 10 },
+        partitioned: { chunks: 12, requestsPerChunk: 2 },
         near: { chunks: 10, requestsPerChunk: 5 },
         far: { chunks: 8, requestsPerChunk: 5 },
         skew: { chunks: 10, requestsPerChunk: 2 },

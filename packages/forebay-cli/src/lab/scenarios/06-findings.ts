@@ -176,17 +176,19 @@ function questionsOf(measured: HotMeasured, figures: HotFigures): Question[] {
       threshold: { atMost: TEXTS_KEPT },
     },
   ];
-  if (server === undefined) {
-    questions.push({
-      name: "Time, default mode over a statement that the program prepared",
-      estimate: figures.cachedOverStmt,
-      threshold: { from: 0.85, to: 1.15 },
-      unit: "×",
-      note: "There is nothing left to gain by preparing.",
-    });
-    return questions;
-  }
-  questions.push(
+  if (server !== undefined) return [...questions, ...serverQuestionsOf(figures, server)];
+  questions.push({
+    name: "Time, default mode over a statement that the program prepared",
+    estimate: figures.cachedOverStmt,
+    threshold: { from: 0.85, to: 1.15 },
+    unit: "×",
+    note: "There is nothing left to gain by preparing.",
+  });
+  return questions;
+}
+
+function serverQuestionsOf(figures: HotFigures, server: ServerFigures): Question[] {
+  return [
     {
       name: "CPU time of the server, default mode over a statement that the program prepared",
       estimate: server.cachedOverStmt,
@@ -219,8 +221,7 @@ function questionsOf(measured: HotMeasured, figures: HotFigures): Question[] {
       isRobust: true,
       note: "Statements that are gone when they come again save nothing.",
     },
-  );
-  return questions;
+  ];
 }
 
 function predictionsOf(figures: HotFigures): Findings["predictions"] {

@@ -1,7 +1,8 @@
 // Scenario 6, arms and plots as the report shows them.
 
+import type { ChunkedTurn } from "../chunks.ts";
 import { median } from "../compare.ts";
-import { barPlot } from "../plot.ts";
+import { barPlot, type NamedValue } from "../plot.ts";
 import type { Arm, ArmRole, Plot } from "../scenario.ts";
 import { measuresOf } from "../turn.ts";
 import { duration, figure } from "../words.ts";
@@ -81,85 +82,81 @@ export function armsOfHot({ arms }: HotMeasured): Arm[] {
   });
 }
 
+const LOCAL: readonly HotArm[] = [
+  "simple",
+  "exec",
+  "describeExec",
+  "cacheDescribe",
+  "cached",
+  "stmt",
+  "thrash",
+];
+
 /** The plots of scenario 6. */
-export function plotsOfHot({ arms }: HotMeasured, figures: HotFigures): Plot[] {
-  const bars = (names: readonly HotArm[]) =>
-    names.map((arm) => ({
-      name: SHOWN[arm].name,
-      role: SHOWN[arm].role,
-      value: median(arms[arm].map((turn) => turn.timeMs)),
-    }));
-  const serverBars = (names: readonly HotArm[]) =>
-    names.map((arm) => ({
-      name: SHOWN[arm].name,
-      role: SHOWN[arm].role,
-      value: 1000 * median(arms[arm].map((turn) => turn.backendCpuMs ?? Number.NaN)),
-    }));
-  const local: readonly HotArm[] = [
-    "simple",
-    "exec",
-    "describeExec",
-    "cacheDescribe",
-    "cached",
-    "stmt",
-    "thrash",
-  ];
-  const plots: Plot[] = [
+export function plotsOfHot(measured: HotMeasured, figures: HotFigures): Plot[] {
+  const { server } = figures;
+  return [
     barPlot(
       "Time of one row by its key",
       `Prepared takes ${figure(figures.cachedOverExec.value)} times as long as with the text ` +
-        `each time; with too many texts for the cache ${figure(figures.thrashOverExec.value)} ` +
-        "times.",
+        "each time; with too many texts for the cache " +
+        `${figure(figures.thrashOverExec.value)} times.`,
       { label: "ms", scale: "linear" },
-      bars(local),
+      barsOf(measured, LOCAL, (turn) => turn.timeMs),
       duration,
     ),
-    barPlot(
-      "Time with a network between",
-      `With a round trip of ${FAR} prepared takes ` +
-        `${figure(figures.farCachedOverDescribe.value)} times as long as asking for the types ` +
-        `first, ${figure(figures.farCachedOverExec.value)} times as long as the text each time.`,
-      { label: "ms", scale: "linear" },
-      bars([
-        "nearDescribeExec",
-        "nearExec",
-        "nearCached",
-        "farDescribeExec",
-        "farExec",
-        "farCached",
-      ]),
-      duration,
-    ),
-    barPlot(
-      "Plans: partitions, and a rare value",
-      `With ${PARTITIONS} partitions prepared takes ${figure(figures.partitioned.value)} times ` +
-        "as long; a rare value after common ones " +
-        `${figure(figures.trappedOverCustom.value)} times as long as with a plan of its own.`,
-      { label: "ms", scale: "log" },
-      bars([
-        "partitionedExec",
-        "partitionedCached",
-        "skewExec",
-        "skewRare",
-        "skewTrapped",
-        "skewCustom",
-      ]),
-      duration,
-    ),
+    ...(server === undefined
+      ? []
+      : [
+          barPlot(
+            "CPU time of the server for one row",
+            `Prepared takes ${figure(server.cachedUs.value)} µs, ` +
+              `${figure(server.savedUs.value)} µs less than with the text each time.`,
+            { label: "µs", scale: "linear" },
+            barsOf(measured, LOCAL, (turn) => 1000 * (turn.backendCpuMs ?? Number.NaN)),
+          ),
+        ]),
+    networkPlot(measured, figures),
+    planPlot(measured, figures),
   ];
-  const { server } = figures;
-  if (server !== undefined) {
-    plots.splice(
-      1,
-      0,
-      barPlot(
-        "CPU time of the server for one row",
-        `Prepared takes ${figure(server.cachedUs.value)} µs, ` +
-          `${figure(server.savedUs.value)} µs less than with the text each time.`,
-        { label: "µs", scale: "linear" },
-        serverBars(local),
-      ),
-    );
-  }
-  return plots;
+}
+
+function networkPlot(measured: HotMeasured, figures: HotFigures): Plot {
+  const near: readonly HotArm[] = ["nearDescribeExec", "nearExec", "nearCached"];
+  const far: readonly HotArm[] = ["farDescribeExec", "farExec", "farCached"];
+  return barPlot(
+    "Time with a network between",
+    `With a round trip of ${FAR} prepared takes ` +
+      `${figure(figures.farCachedOverDescribe.value)} times as long as asking for the types ` +
+      `first, ${figure(figures.farCachedOverExec.value)} times as long as the text each time.`,
+    { label: "ms", scale: "linear" },
+    barsOf(measured, [...near, ...far], (turn) => turn.timeMs),
+    duration,
+  );
+}
+
+function planPlot(measured: HotMeasured, figures: HotFigures): Plot {
+  const partitioned: readonly HotArm[] = ["partitionedExec", "partitionedCached"];
+  const skewed: readonly HotArm[] = ["skewExec", "skewRare", "skewTrapped", "skewCustom"];
+  return barPlot(
+    "Plans: partitions, and a rare value",
+    `With ${PARTITIONS} partitions prepared takes ${figure(figures.partitioned.value)} times as ` +
+      "long; a rare value after common ones " +
+      `${figure(figures.trappedOverCustom.value)} times as long as with a plan of its own.`,
+    { label: "ms", scale: "log" },
+    barsOf(measured, [...partitioned, ...skewed], (turn) => turn.timeMs),
+    duration,
+  );
+}
+
+function barsOf(
+  { arms }: HotMeasured,
+  names: readonly HotArm[],
+  valueOf: (turn: ChunkedTurn) => number,
+): NamedValue[] {
+  return names.map((arm) => ({
+    name: SHOWN[arm].name,
+    role: SHOWN[arm].role,
+    value: median(arms[arm].map(valueOf)),
+  }));
 }

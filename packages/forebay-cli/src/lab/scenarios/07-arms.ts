@@ -13,12 +13,14 @@ import { closedTurn } from "../turn.ts";
 /** The network of the far arms: a round trip takes twice this. */
 export const DELAY_MS = 1;
 
-/** Connections of the arms with many callers, and how many callers there are. */
+/** Connections of the arms with many callers. */
 export const CONNECTIONS = 4;
+/** How many callers these have. */
 export const CALLERS = 64;
 
-/** A large result. */
+/** Rows of a large result. */
 export const LARGE_ROWS = 1000;
+/** Its columns. */
 export const LARGE_COLUMNS = 8;
 
 /** Statements of a batch. */
