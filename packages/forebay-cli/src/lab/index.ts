@@ -7,8 +7,12 @@ import { littlesLaw } from "./scenarios/01-littles-law.ts";
 import { idleEqualsOpen } from "./scenarios/02-idle-equals-open.ts";
 import { tcpLoadBalancer } from "./scenarios/03-tcp-load-balancer.ts";
 import { idleTime } from "./scenarios/04-idle-time.ts";
+import { bulkhead } from "./scenarios/05-bulkhead.ts";
+import { prepared } from "./scenarios/06-prepared-hot-query.ts";
+import { nativeOrPortable } from "./scenarios/07-native-or-portable.ts";
 import { queryRow } from "./scenarios/08-query-row.ts";
 import { batchInsert } from "./scenarios/09-batch-insert.ts";
+import { reportStarvation } from "./scenarios/10-report-starvation.ts";
 import { failover } from "./scenarios/11-failover.ts";
 import { statements } from "./scenarios/12-statements.ts";
 import { watcherChurn } from "./scenarios/13-watcher-churn.ts";
@@ -44,8 +48,12 @@ const SCENARIOS: readonly Scenario[] = [
   idleEqualsOpen,
   tcpLoadBalancer,
   idleTime,
+  bulkhead,
+  prepared,
+  nativeOrPortable,
   queryRow,
   batchInsert,
+  reportStarvation,
   failover,
   statements,
   watcherChurn,

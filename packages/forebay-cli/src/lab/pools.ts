@@ -218,3 +218,16 @@ export async function warmUp(
     if (end.status === "rejected") throw end.reason;
   }
 }
+
+/** A `DB` with this many connections, all open and warm. The caller closes it. */
+export async function openWarmDb(
+  pools: LabPools,
+  connections: number,
+  warmBy: { readonly sql: string; readonly args: readonly unknown[] },
+  signal: AbortSignal,
+): Promise<LabDb> {
+  const db = pools.openDb({ maxOpenConns: connections, maxIdleConns: connections });
+  const use: ArmPool["use"] = (run, until) => db.withConn(run, { signal: until });
+  await warmUp({ use }, connections, warmBy.sql, warmBy.args, signal);
+  return db;
+}

@@ -1,0 +1,93 @@
+// Scenario 7: the native layer or the portable one. Runs the arms in turns; what they show is put
+// together in 07-findings.ts.
+
+import { type ChunkedTurn, chunkedTurn } from "../chunks.ts";
+import { takeTurns } from "../compare.ts";
+import {
+  type Findings,
+  type Scenario,
+  type ScenarioContext,
+  ScenarioNotPossible,
+} from "../scenario.ts";
+import {
+  BATCH,
+  CONNECTIONS,
+  GROUPS,
+  type LayersArm,
+  type LayersPlan,
+  MANY,
+  openLayers,
+  planLayers,
+  runMany,
+} from "./07-arms.ts";
+import { describeLayers } from "./07-findings.ts";
+
+/** All that scenario 7 measured. */
+export interface LayersMeasured {
+  readonly plan: LayersPlan;
+  readonly arms: Readonly<Record<LayersArm, readonly ChunkedTurn[]>>;
+}
+
+/** One each for three arms, many callers for two, three for large results, and the two networks. */
+const LEAST_BUDGET = 3 + 2 * CONNECTIONS + 3 + 2 + (BATCH + 1);
+
+async function run(context: ScenarioContext): Promise<Findings> {
+  if (context.facts.budget < LEAST_BUDGET) {
+    throw new ScenarioNotPossible(
+      `It needs ${LEAST_BUDGET} connections, and may use ${context.facts.budget}. ` +
+        context.facts.budgetNote,
+    );
+  }
+  const plan = planLayers(context);
+  context.step("opening", 1500);
+  const ready = await openLayers(context);
+  const turns = await takeTurns({
+    rounds: plan.rounds + 1,
+    signal: context.signal,
+    arms: [
+      ...GROUPS.map((group) => (round: number) => {
+        step(context, plan, group.arms.join(", "), round);
+        const operates = group.arms.map((arm) => ({ operate: ready[arm] }));
+        return chunkedTurn(context, operates, plan[group.plan]);
+      }),
+      ...MANY.map((arm) => async (round: number) => {
+        step(context, plan, arm, round);
+        return [await runMany(context, ready[arm], plan.manyCallersRequests)];
+      }),
+    ],
+  });
+  const names = [...GROUPS.map((group) => group.arms), ...MANY.map((arm) => [arm])];
+  const arms = new Map<LayersArm, ChunkedTurn[]>();
+  for (const [group, armsOfGroup] of names.entries()) {
+    for (const [at, arm] of armsOfGroup.entries()) {
+      // The first round meets cold code.
+      const ofArm = (turns[group] ?? []).slice(1).map((round) => round[at]);
+      arms.set(
+        arm,
+        ofArm.filter((turn) => turn !== undefined),
+      );
+    }
+  }
+  const measured: LayersMeasured = {
+    plan,
+    arms: Object.fromEntries(arms) as Record<LayersArm, ChunkedTurn[]>,
+  };
+  return describeLayers(context, measured, await context.judge());
+}
+
+function step(context: ScenarioContext, plan: LayersPlan, name: string, round: number): void {
+  const note = round === 0 ? "warming up" : `round ${round} of ${plan.rounds}`;
+  const groups = GROUPS.length + MANY.length;
+  const expectedMs = nativeOrPortable[context.isQuick ? "expectedQuickMs" : "expectedMs"];
+  context.step(name, expectedMs / ((plan.rounds + 1) * groups), note);
+}
+
+/** Scenario 7 of the guide. */
+export const nativeOrPortable: Scenario = {
+  id: 7,
+  title: "The native layer or the portable one",
+  needs: `${LEAST_BUDGET + 1} free connections; on a server of yours twice that; TCP`,
+  expectedMs: 45_000,
+  expectedQuickMs: 15_000,
+  run,
+};
