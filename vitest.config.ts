@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-const LIMITS = ;
+const LIMITS = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 /**
  * Options that every group of tests shares; the groups differ in what they need and how long they
