@@ -235,7 +235,7 @@ describe("the table of a run in which not all was judged", () => {
   test("ends with the counts", () => {
     const [, end] = text.replaceAll("\n", " ").trimEnd().split("Stopped before the end. ");
     expect(end).toBe(
-      "The guide's claims: 0 held, 1 refuted, 0 inconclusive. " +
+      "Claims: 0 held, 1 refuted, 0 inconclusive. " +
         "Forebay: 0 passed, 0 failed, 1 inconclusive. " +
         "Not judged: 4 scenarios (1 skipped, 1 unfinished and 2 not begun).",
     );

@@ -44,7 +44,7 @@ export function tallyOf(scenarios: readonly ScenarioReport[], chosen: number): T
 export function tallyText(tally: Tally): string {
   const { claims, forebay, skipped, unfinished, notBegun } = tally;
   const sentences = [
-    `The guide's claims: ${claims.holds} held, ${claims.refuted} refuted, ` +
+    `Claims: ${claims.holds} held, ${claims.refuted} refuted, ` +
       `${claims.inconclusive} inconclusive.`,
     `Forebay: ${forebay.pass} passed, ${forebay.fail} failed, ` +
       `${forebay.inconclusive} inconclusive.`,

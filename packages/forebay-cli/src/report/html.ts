@@ -46,7 +46,7 @@ judged.</p>`
     : undefined
 }
 <p>Each scenario of the pool tuning guide, before and after, on a real server. Two questions are
-answered for each: does the guide's claim hold here, and does Forebay do its part?</p>
+answered for each: does the claim hold here, and does Forebay do its part?</p>
 ${
   report.query === undefined
     ? undefined
@@ -61,12 +61,12 @@ function summary(report: LabReport): Markup {
   const { claims, forebay, skipped, unfinished, notBegun } = report.summary;
   const rest = skipped + unfinished + notBegun === 0 ? undefined : { skipped, unfinished };
   return html`<dl class="tally">
-${countsOf("The guide's claims", claims)}
+${countsOf("Claims", claims)}
 ${countsOf("Forebay", forebay)}
 ${rest === undefined ? undefined : countsOf("Not judged", rest)}
 </dl>
 ${notBegun === 0 ? undefined : html`<p class="soft">Not begun: ${notBegun}.</p>`}
-<table class="stacked summary"><thead><tr><th>Scenario</th><th>The guide's claim</th>
+<table class="stacked summary"><thead><tr><th>Scenario</th><th>The claim</th>
 <th>Forebay</th><th>Measured</th></tr></thead>
 <tbody>${report.scenarios.map(summaryRow)}</tbody></table>`;
 }
@@ -93,7 +93,7 @@ const COUNTED: Readonly<Record<ShownVerdict, string>> = {
 function summaryRow(scenario: ScenarioReport): Markup {
   const [claim, forebay] = verdictsOf(scenario);
   return html`<tr><td class="title"><a href="#${scenarioAnchor(scenario)}">${scenario.id}.
-${scenario.title}</a></td><td data-label="The guide's claim">${pill(claim)}</td>
+${scenario.title}</a></td><td data-label="The claim">${pill(claim)}</td>
 <td data-label="Forebay">${pill(forebay)}</td><td>${scenario.headline}</td></tr>`;
 }
 

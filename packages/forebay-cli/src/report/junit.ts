@@ -92,7 +92,7 @@ function propertiesOf({ claim, headline }: ScenarioReport): string {
     `${tag("property", { name, value }).slice(0, -1)}/>\n`;
   return `<properties>\n${[
     property("headline", headline),
-    property("the guide's claim", claim.verdict),
+    property("claim", claim.verdict),
     property("why", claim.why),
   ].join("")}</properties>\n`;
 }

@@ -7,6 +7,9 @@ import { measureName, measureValue } from "./names.ts";
 import { renderPlot } from "./svg.ts";
 import { howToInstall, type ShownVerdict, VERDICT_WORDS, verdictsOf } from "./verdicts.ts";
 
+/** Scenarios up to this number are the guide's; the others are what it lacks. */
+const GUIDE_LAST = 16;
+
 /** A verdict in words, coloured. */
 export function pill(verdict: ShownVerdict): Markup {
   return html`<span class="pill ${verdict}">${VERDICT_WORDS[verdict]}</span>`;
@@ -60,7 +63,8 @@ function claimPart(scenario: ScenarioReport): Markup {
     (part) => html`<tr><td>${pill(part.verdict)}</td><td data-label="Claim">${part.text}</td>
 <td data-label="Measured">${part.measured}</td></tr>`,
   );
-  return html`<h3>What the guide says ${pill(claim.verdict)}</h3>
+  const whose = scenario.id <= GUIDE_LAST ? "What the guide says" : "What is claimed";
+  return html`<h3>${whose} ${pill(claim.verdict)}</h3>
 <p>“${claim.text}”</p>
 <p>${claim.why}</p>
 <table class="stacked"><thead><tr><th></th><th>Claim</th><th>Measured</th></tr></thead>

@@ -37,7 +37,7 @@ export function renderTerminal(report: LabReport, columns: number): string {
 
 function summary(report: LabReport, width: number): string {
   const widths = [4, 16, 16];
-  const table = makeTable(["", "the guide's claim", "Forebay", "measured"], widths, width);
+  const table = makeTable(["", "the claim", "Forebay", "measured"], widths, width);
   for (const scenario of report.scenarios) {
     const [claim, forebay] = verdictsOf(scenario);
     table.push([
