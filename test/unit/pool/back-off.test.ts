@@ -124,6 +124,40 @@ test("the use of an older connection does not end the pause of a full server", a
   expect(bench.connector.dialCount).toBeLessThan(14);
 });
 
+test("an idle connection that is older than the failure does not end the pause", async () => {
+  const bench = poolBench(
+    { random: { next: () => 0 } },
+    script({ connect: (_, connId) => (connId === 1 ? "ok" : { fail: REFUSED }) }),
+  );
+  const holder = await takeOne(bench);
+  holder.release();
+  await bench.advance(1);
+  watch(bench.pool.warmUp(2));
+  await bench.advance(1);
+  expect(bench.pool.tryAcquire()).toBeDefined();
+  await bench.advance(23);
+  expect(bench.connector.dialCount).toBe(2);
+  await bench.advance(1);
+  expect(bench.connector.dialCount).toBe(3);
+});
+
+test("when the pause ends, nobody is dialed for whom an idle connection is there", async () => {
+  const bench = poolBench(
+    { maxOpenConns: 4 },
+    script({ connect: (_, connId) => (connId === 1 ? { fail: REFUSED } : "ok") }),
+  );
+  const warmUp = watch(bench.pool.warmUp(2));
+  await bench.advance(1000);
+  expect(warmUp.state).toBe("resolved");
+  expect(bench.connector.dialCount).toBe(3);
+  bench.pool.suspend();
+  const waiters = [1, 2].map(() => watch(bench.pool.acquire()));
+  bench.pool.resume();
+  await bench.advance(0);
+  expect(waiters.map(({ state }) => state)).toEqual(["resolved", "resolved"]);
+  expect(bench.connector.dialCount).toBe(3);
+});
+
 test("a newcomer does not cut the pause short", async () => {
   const bench = poolBench(
     { random: { next: () => 0 } },

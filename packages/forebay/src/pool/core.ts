@@ -341,7 +341,8 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     this.#endWait(waiter, nowMs);
     this.waitTimes.record(nowMs - waiter.enqueuedAtMs);
     this.ask({ kind: "grant", waiter, slot });
-    if (this.backoff.isFailing && !this.isGuarded) this.admitted(slot, nowMs);
+    // Who calls this looks then for what is to be dialed, when all that is idle has been given.
+    if (!this.isGuarded) this.backoff.noteUse(slot.openedAtMs);
     return true;
   }
 
