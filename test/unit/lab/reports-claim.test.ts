@@ -7,7 +7,7 @@ import type {
   ReportsArmFigures,
   ReportsFigures,
 } from "../../../packages/forebay-cli/src/lab/scenarios/10-findings.ts";
-import { exact } from "../../../packages/forebay-cli/src/lab/compare.ts";
+import { type Estimate, exact } from "../../../packages/forebay-cli/src/lab/compare.ts";
 
 const plan = planReports({
   facts: { budget: 38, budgetNote: "" },
@@ -22,6 +22,7 @@ function arm(waitedRatio: number, reportsInUseMost: number): ReportsArmFigures {
       overAlone: exact(1),
       waitedRatio,
     },
+    waitedOverShared: exact(waitedRatio / 0.6),
     reportsInUseMost,
     reportsDone: 1,
     reportsDonePerTurn: 1,
@@ -29,10 +30,10 @@ function arm(waitedRatio: number, reportsInUseMost: number): ReportsArmFigures {
   };
 }
 
-function claimWith(fewWaited: number) {
+function claimWith(fewWaited: number, over: Estimate = exact(fewWaited / 0.6)) {
   const figures: ReportsFigures = {
     alone: arm(0, 0),
-    few: arm(fewWaited, plan.fewReports),
+    few: { ...arm(fewWaited, plan.fewReports), waitedOverShared: over },
     shared: arm(0.6, plan.connections),
     split: arm(0, plan.reportConnections),
     bulkhead: arm(0, plan.reportConnections),
@@ -55,6 +56,12 @@ describe("what is said of the guide's reports", () => {
       "Verification: 10 reports at once show whether the remedy works.",
     ]);
     expect(refuted[0]?.measured).toContain("passes with the remedy and without");
+  });
+
+  test("nothing is said of its verification where the turns differ too much", () => {
+    const claim = claimWith(0.1, { value: 0.17, low: 0, high: 0.8 });
+    expect(claim.verdict).toBe("inconclusive");
+    expect(claim.parts[3]?.measured).toContain("not clear in this run");
   });
 
   test("its verification holds where few reports starve the others", () => {

@@ -49,6 +49,21 @@ export function p99sOf(turns: readonly Pick<BesideTurn, "result">[]): number[] {
 }
 
 /**
+ * How many waited with a remedy over how many did without, turn by turn of the same rounds. An
+ * estimate, though waits are counted: a stall of the machine makes some wait in any pool.
+ */
+export function waitedOver(
+  turns: readonly BesideTurn[],
+  without: readonly BesideTurn[],
+  random: LabRandom,
+): Estimate {
+  const shares = (of: readonly BesideTurn[]): number[] =>
+    of.slice(0, turns.length).map((turn) => turn.waited / turn.result.offered);
+  if (Math.min(turns.length, without.length) < 2) return exact(Number.NaN);
+  return medianRatio(shares(without), shares(turns), random);
+}
+
+/**
  * How many may wait with a remedy, over how many do without. None should; but after a stall of a
  * busy machine all that are due come at once, and a few wait in any pool.
  */

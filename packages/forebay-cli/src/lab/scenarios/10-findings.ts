@@ -1,7 +1,14 @@
 // Scenario 10, what the measurements say: verdicts, predictions and advice. Every sentence takes
 // its figures from this run.
 
-import { type Beside, type BesideTurn, besideOf, p99sOf, WAITED_LIMIT_RATIO } from "../beside.ts";
+import {
+  type Beside,
+  type BesideTurn,
+  besideOf,
+  p99sOf,
+  WAITED_LIMIT_RATIO,
+  waitedOver,
+} from "../beside.ts";
 import { type Estimate, exact, mean, medianRatio } from "../compare.ts";
 import { totalOf } from "../routes.ts";
 import type { Findings, Judge, ScenarioContext } from "../scenario.ts";
@@ -9,6 +16,7 @@ import { type Question, verdictOf } from "../verdict.ts";
 import { counted, duration, figure, percent, times, withInterval } from "../words.ts";
 import {
   GUIDE,
+  READING,
   REQUEST_MS,
   type ReportsArm,
   type ReportsPlan,
@@ -21,6 +29,8 @@ import type { ReportsMeasured } from "./10-report-starvation.ts";
 /** What one arm came to. */
 export interface ReportsArmFigures {
   readonly requests: Beside;
+  /** How many waited, over how many did with such reports on the same pool and without an index. */
+  readonly waitedOverShared: Estimate;
   readonly reportsInUseMost: number;
   readonly reportsDone: number;
   /** Done by the end of each turn, on average; the others are cut then. */
@@ -97,8 +107,10 @@ function deriveFigures(context: ScenarioContext, measured: ReportsMeasured): Rep
   const { random } = context;
   const turnsOf = (arm: ReportsArm): readonly ReportsTurn[] => measured.arms.get(arm) ?? [];
   const alone = turnsOf("alone").map(requestsOf);
-  const figuresOf = (arm: ReportsArm): ReportsArmFigures =>
-    armFigures(context, turnsOf(arm), alone);
+  const figuresOf = (arm: ReportsArm): ReportsArmFigures => {
+    const without = READING.includes(arm) ? "scanShared" : "shared";
+    return armFigures(context, turnsOf(arm), { alone, without: turnsOf(without).map(requestsOf) });
+  };
   const p99Ratio = (before: ReportsArm, after: ReportsArm): Estimate =>
     medianRatio(
       p99sOf(turnsOf(before).map(requestsOf)),
@@ -131,11 +143,12 @@ function deriveFigures(context: ScenarioContext, measured: ReportsMeasured): Rep
 function armFigures(
   context: ScenarioContext,
   turns: readonly ReportsTurn[],
-  alone: readonly BesideTurn[],
+  beside: { readonly alone: readonly BesideTurn[]; readonly without: readonly BesideTurn[] },
 ): ReportsArmFigures {
   const reports = totalOf(turns.map((turn) => turn.routes.reports));
   return {
-    requests: besideOf(turns.map(requestsOf), alone, context.random),
+    requests: besideOf(turns.map(requestsOf), beside.alone, context.random),
+    waitedOverShared: waitedOver(turns.map(requestsOf), beside.without, context.random),
     reportsInUseMost: Math.max(...turns.map((turn) => turn.reportsInUseMost)),
     reportsDone: reports.done,
     reportsDonePerTurn: reports.done / turns.length,
@@ -154,9 +167,9 @@ function requestsOf(turn: ReportsTurn): BesideTurn {
  */
 function questionsOf(plan: ReportsPlan, figures: ReportsFigures): Question[] {
   const { shared, split, bulkhead, reading } = figures;
-  const waited = (name: string, arm: ReportsArmFigures, over: ReportsArmFigures): Question => ({
+  const waited = (name: string, arm: ReportsArmFigures): Question => ({
     name: `Requests that waited for a connection, ${name}`,
-    estimate: exact(arm.requests.waitedRatio / over.requests.waitedRatio),
+    estimate: arm.waitedOverShared,
     threshold: { atMost: WAITED_LIMIT_RATIO },
     unit: "×",
     note: `${percent(arm.requests.waitedRatio)} waited.`,
@@ -171,8 +184,8 @@ function questionsOf(plan: ReportsPlan, figures: ReportsFigures): Question[] {
         "The effect is there to be cured: p99 over the requests alone was " +
         `${withInterval(shared.requests.overAlone)} times.`,
     },
-    waited("reports in a bulkhead over the same pool", bulkhead, shared),
-    waited("reports on a pool of their own over the same pool", split, shared),
+    waited("reports in a bulkhead over the same pool", bulkhead),
+    waited("reports on a pool of their own over the same pool", split),
     {
       name: "p99 of the requests, reports in a bulkhead over the same pool",
       estimate: figures.bulkheadOverShared,
@@ -196,16 +209,8 @@ function questionsOf(plan: ReportsPlan, figures: ReportsFigures): Question[] {
   ];
   if (reading !== undefined) {
     questions.push(
-      waited(
-        "reports that read, with the index over without, same pool",
-        reading.indexShared,
-        reading.scanShared,
-      ),
-      waited(
-        "reports that read, a pool of their own over the same pool",
-        reading.scanSplit,
-        reading.scanShared,
-      ),
+      waited("reports that read, with the index over without, same pool", reading.indexShared),
+      waited("reports that read, a pool of their own over the same pool", reading.scanSplit),
     );
   }
   return questions;
