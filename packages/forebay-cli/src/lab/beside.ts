@@ -5,6 +5,7 @@ import { bootstrap, type Estimate, exact, median, medianRatio } from "./compare.
 import type { LatencyHistogram } from "./histogram.ts";
 import type { LabRandom } from "./random.ts";
 import { type RouteResult, totalOf } from "./routes.ts";
+import { figure } from "./words.ts";
 
 /** One turn of those who might be held up. */
 export interface BesideTurn {
@@ -71,3 +72,17 @@ export const WAITED_LIMIT_RATIO = 0.25;
 
 /** Up to this factor a p99 counts as unchanged: two turns of the same arm differ by that. */
 export const SAME_P99_FACTOR = 2;
+
+/**
+ * A p99 of a request of 1 ms, with nothing else under way, above which the machine itself stalls.
+ */
+const STALLING_P99_MS = 20;
+
+/**
+ * Why more waits than there should be say nothing of the pool, if they do not: those who were alone
+ * were held up as well. Gives undefined where few enough waited, whatever the machine did.
+ */
+export function stalledBy(waited: Estimate, alone: Estimate): string | undefined {
+  if (waited.high <= WAITED_LIMIT_RATIO || alone.value <= STALLING_P99_MS) return undefined;
+  return `p99 was ${figure(alone.value)} ms with nothing else under way.`;
+}

@@ -1,7 +1,14 @@
 // Scenario 5, what the measurements say: verdicts, predictions, plots and advice. Every sentence
 // takes its figures from this run.
 
-import { type BesideTurn, besideOf, p99sOf, WAITED_LIMIT_RATIO, waitedOver } from "../beside.ts";
+import {
+  type BesideTurn,
+  besideOf,
+  p99sOf,
+  stalledBy,
+  WAITED_LIMIT_RATIO,
+  waitedOver,
+} from "../beside.ts";
 import { type Estimate, exact, mean, medianRatio } from "../compare.ts";
 import type { LatencyHistogram } from "../histogram.ts";
 import { idealQueue } from "../queueing.ts";
@@ -173,6 +180,7 @@ function questionsOf(plan: BulkheadPlan, figures: BulkheadFigures): Question[] {
     threshold: { atMost: WAITED_LIMIT_RATIO },
     unit: "×",
     note: `${percent(arm.fastWaitedRatio)} waited.`,
+    voidedBy: stalledBy(arm.waitedOverShared, figures.arms.alone.fastP99),
   });
   return [
     {

@@ -87,7 +87,7 @@ export const nativeOrPortable: Scenario = {
   id: 7,
   title: "The native layer or the portable one",
   needs: `${LEAST_BUDGET + 1} free connections; on a server of yours twice that; TCP`,
-  expectedMs: 45_000,
-  expectedQuickMs: 15_000,
+  expectedMs: 20_000,
+  expectedQuickMs: 8000,
   run,
 };

@@ -6,6 +6,7 @@ import {
   type BesideTurn,
   besideOf,
   p99sOf,
+  stalledBy,
   WAITED_LIMIT_RATIO,
   waitedOver,
 } from "../beside.ts";
@@ -173,6 +174,7 @@ function questionsOf(plan: ReportsPlan, figures: ReportsFigures): Question[] {
     threshold: { atMost: WAITED_LIMIT_RATIO },
     unit: "×",
     note: `${percent(arm.requests.waitedRatio)} waited.`,
+    voidedBy: stalledBy(arm.waitedOverShared, figures.alone.requests.p99),
   });
   const questions: Question[] = [
     {
