@@ -21,5 +21,5 @@ export function endOf(scenario: ScenarioReport): string {
     return `scenario ${scenario.id}: skipped: ${scenario.skipped}`;
   if (scenario.partial) return `scenario ${scenario.id}: unfinished, stopped after ${took}`;
   const [claim, forebay] = verdictsOf(scenario);
-  return `scenario ${scenario.id}: the guide's claim: ${claim}; Forebay: ${forebay}; ${took}`;
+  return `scenario ${scenario.id}: claim: ${claim}; Forebay: ${forebay}; ${took}`;
 }
