@@ -1,8 +1,8 @@
 // Where the lab's server listens, for scenarios that put something between it and a pool.
 
 import type { PostgresOptions } from "forebay/postgres";
-import { ScenarioNotPossible } from "./scenario.ts";
-import type { ProxyTarget } from "./tcp-proxy.ts";
+import { type ScenarioContext, ScenarioNotPossible } from "./scenario.ts";
+import { type ProxyTarget, TcpProxy } from "./tcp-proxy.ts";
 
 /**
  * Host and port of a connection URL. Throws `ScenarioNotPossible` where it does not name one
@@ -31,4 +31,12 @@ export function serverAddress(url: string): ProxyTarget {
  */
 export function through(proxy: { readonly port: number }): PostgresOptions {
   return { hostAddr: "127.0.0.1", port: proxy.port };
+}
+
+/** Opens a proxy in front of the lab's server, which is closed when the scenario ends. */
+export async function openNetwork(context: ScenarioContext, delayMs: number): Promise<TcpProxy> {
+  const target = serverAddress(context.server.url);
+  const proxy = await TcpProxy.open({ target, delayMs });
+  context.defer(() => proxy.close());
+  return proxy;
 }

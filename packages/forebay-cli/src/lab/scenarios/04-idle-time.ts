@@ -1,13 +1,9 @@
 // Scenario 4: how long a connection may be idle, and what idle ones take at the server. Runs the
 // arms in order; what they show is put together in 04-findings.ts.
 
+import { needConnections } from "../budget.ts";
 import type { ProcessMemory } from "../backend-memory.ts";
-import {
-  type Findings,
-  type Scenario,
-  type ScenarioContext,
-  ScenarioNotPossible,
-} from "../scenario.ts";
+import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import {
   type IdleTimeArm,
   type IdleTimePlan,
@@ -52,12 +48,7 @@ function planOf({ facts, isQuick }: ScenarioContext): IdleTimePlan {
 }
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  if (context.facts.budget < LEAST_PEAK) {
-    throw new ScenarioNotPossible(
-      `It needs ${LEAST_PEAK} connections, and may use ${context.facts.budget}. ` +
-        context.facts.budgetNote,
-    );
-  }
+  needConnections(context, LEAST_PEAK);
   const plan = planOf(context);
   await prepareTables(context);
   const fresh = await readFresh(context);

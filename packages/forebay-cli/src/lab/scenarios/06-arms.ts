@@ -3,7 +3,7 @@
 
 import type { PostgresOptions } from "forebay/postgres";
 import type { ChunkedArm, ChunkPlan } from "../chunks.ts";
-import { openNetwork, through } from "../network.ts";
+import { openNetwork, through } from "../server-address.ts";
 import type { LabDb } from "../pools.ts";
 import type { ScenarioContext } from "../scenario.ts";
 

@@ -1,14 +1,10 @@
 // Scenario 6: one query that makes most of the traffic, prepared or not. Runs the arms in turns;
 // what they show is put together in 06-findings.ts.
 
+import { needConnections } from "../budget.ts";
 import { type ChunkedTurn, chunkedTurn } from "../chunks.ts";
 import { takeTurns } from "../compare.ts";
-import {
-  type Findings,
-  type Scenario,
-  type ScenarioContext,
-  ScenarioNotPossible,
-} from "../scenario.ts";
+import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import { ARMS, GROUPS, type HotArm, type HotPlan, type Kept, openHot, planHot } from "./06-arms.ts";
 import { describeHot } from "./06-findings.ts";
 
@@ -25,12 +21,7 @@ export interface HotMeasured {
 }
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  if (context.facts.budget < ARMS.length) {
-    throw new ScenarioNotPossible(
-      `It needs ${ARMS.length} connections, and may use ${context.facts.budget}. ` +
-        context.facts.budgetNote,
-    );
-  }
+  needConnections(context, ARMS.length);
   const plan = planHot(context);
   context.step("opening", 2000);
   const hot = await openHot(context);

@@ -5,7 +5,7 @@ import { type DB, openDB } from "forebay";
 import type { DriverConn } from "forebay/driver";
 import { postgres } from "forebay/postgres";
 import type { ChunkPlan, ChunkedTurn } from "../chunks.ts";
-import { openNetwork, through } from "../network.ts";
+import { openNetwork, through } from "../server-address.ts";
 import { type ArmPoolOptions, type LabDb, warmUp } from "../pools.ts";
 import type { ScenarioContext } from "../scenario.ts";
 import { closedTurn } from "../turn.ts";

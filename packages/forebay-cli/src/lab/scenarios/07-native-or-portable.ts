@@ -1,14 +1,10 @@
 // Scenario 7: the native layer or the portable one. Runs the arms in turns; what they show is put
 // together in 07-findings.ts.
 
+import { needConnections } from "../budget.ts";
 import { type ChunkedTurn, chunkedTurn } from "../chunks.ts";
 import { takeTurns } from "../compare.ts";
-import {
-  type Findings,
-  type Scenario,
-  type ScenarioContext,
-  ScenarioNotPossible,
-} from "../scenario.ts";
+import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import {
   BATCH,
   CONNECTIONS,
@@ -32,12 +28,7 @@ export interface LayersMeasured {
 const LEAST_BUDGET = 3 + 2 * CONNECTIONS + 3 + 2 + (BATCH + 1);
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  if (context.facts.budget < LEAST_BUDGET) {
-    throw new ScenarioNotPossible(
-      `It needs ${LEAST_BUDGET} connections, and may use ${context.facts.budget}. ` +
-        context.facts.budgetNote,
-    );
-  }
+  needConnections(context, LEAST_BUDGET);
   const plan = planLayers(context);
   context.step("opening", 1500);
   const ready = await openLayers(context);

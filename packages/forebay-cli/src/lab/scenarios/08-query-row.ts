@@ -1,6 +1,7 @@
 // Scenario 8: one row by queryRow instead of rows that must be closed. Runs the arms in order; what
 // they show is put together in 08-findings.ts.
 
+import { needConnections } from "../budget.ts";
 import { type DB, openDB, type PoolWarning, type Querier } from "forebay";
 import { FakeDatabase } from "forebay/testing";
 import { pause } from "../clock.ts";
@@ -9,12 +10,7 @@ import { InstantDriver } from "../instant-driver.ts";
 import { collectGarbage } from "../memory.ts";
 import { allocatedBytes, cpuNsOf, runMany } from "../op-cost.ts";
 import type { LabDb } from "../pools.ts";
-import {
-  type Findings,
-  type Scenario,
-  type ScenarioContext,
-  ScenarioNotPossible,
-} from "../scenario.ts";
+import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import { closedTurn, type Turn } from "../turn.ts";
 import { describeQueryRow } from "./08-findings.ts";
 import { forgetRows, goQueryRow, type ReadWay, WAYS, WAYS_OUT } from "./08-ways.ts";
@@ -88,7 +84,7 @@ function planOf(context: ScenarioContext): QueryRowPlan {
 const POOL_SIZE = 4;
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  if (context.facts.budget < POOL_SIZE) throw new ScenarioNotPossible(context.facts.budgetNote);
+  needConnections(context, POOL_SIZE);
   const plan = planOf(context);
   const { pools, schema } = context;
   const table = `${schema}.query_row`;

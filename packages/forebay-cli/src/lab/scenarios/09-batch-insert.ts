@@ -1,16 +1,12 @@
 // Scenario 9: many rows at once instead of one by one. Runs the arms in turns; what they show is
 // put together in 09-findings.ts.
 
+import { needConnections } from "../budget.ts";
 import { takeTurns } from "../compare.ts";
 import { collectGarbage, liveBytes } from "../memory.ts";
 import { readTreeCpuMs } from "../machine.ts";
 import type { LabDb } from "../pools.ts";
-import {
-  type Findings,
-  type Scenario,
-  type ScenarioContext,
-  ScenarioNotPossible,
-} from "../scenario.ts";
+import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import {
   copyChunks,
   copyLines,
@@ -85,7 +81,7 @@ function planOf(context: ScenarioContext): BatchPlan {
 }
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  if (context.facts.budget < 1) throw new ScenarioNotPossible(context.facts.budgetNote);
+  needConnections(context, 1);
   const plan = planOf(context);
   const db = context.pools.openDb({ maxOpenConns: 1, maxIdleConns: 1 });
   const { schema } = context;

@@ -1,15 +1,11 @@
 // Scenario 13: what watches over the deadline of each query. Runs the arms in order; what they show
 // is put together in 13-findings.ts.
 
+import { needConnections } from "../budget.ts";
 import { pause, timeoutSignal } from "../clock.ts";
 import { takeTurns } from "../compare.ts";
 import { collectGarbage, liveBytes } from "../memory.ts";
-import {
-  type Findings,
-  type Scenario,
-  type ScenarioContext,
-  ScenarioNotPossible,
-} from "../scenario.ts";
+import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import { countTimers } from "../timer-count.ts";
 import { closedTurn, type Turn } from "../turn.ts";
 import { describeChurn } from "./13-findings.ts";
@@ -70,12 +66,7 @@ function planOf(context: ScenarioContext): ChurnPlan {
 const RACERS = 8;
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  if (context.facts.budget < 2 * CALLERS) {
-    throw new ScenarioNotPossible(
-      `It needs ${2 * CALLERS} connections, and may use ${context.facts.budget}. ` +
-        context.facts.budgetNote,
-    );
-  }
+  needConnections(context, 2 * CALLERS);
   const plan = planOf(context);
   const { clock, pools } = context;
   const db = pools.openDb({ maxOpenConns: CALLERS, maxIdleConns: CALLERS });

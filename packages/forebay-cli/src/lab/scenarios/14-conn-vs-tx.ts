@@ -1,13 +1,9 @@
 // Scenario 14: a Conn or a Tx for work that needs one session. Runs the arms in order; what they
 // show is put together in 14-findings.ts.
 
+import { needConnections } from "../budget.ts";
 import { takeTurns } from "../compare.ts";
-import {
-  type Findings,
-  type Scenario,
-  type ScenarioContext,
-  ScenarioNotPossible,
-} from "../scenario.ts";
+import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import { describeHolders } from "./14-findings.ts";
 import {
   type LockFigures,
@@ -52,12 +48,7 @@ function planOf(context: ScenarioContext): HolderPlan {
 const LEAST_BUDGET = 6;
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  if (context.facts.budget < LEAST_BUDGET) {
-    throw new ScenarioNotPossible(
-      `It needs ${LEAST_BUDGET} connections, and may use ${context.facts.budget}. ` +
-        context.facts.budgetNote,
-    );
-  }
+  needConnections(context, LEAST_BUDGET);
   const plan = planOf(context);
   await prepareHeld(context);
   const turns = await holdAll(context, plan);

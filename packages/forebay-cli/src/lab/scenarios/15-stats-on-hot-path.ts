@@ -1,12 +1,8 @@
 // Scenario 15: stats() at each request. Runs the arms in order; what they show is put together in
 // 15-findings.ts.
 
-import {
-  type Findings,
-  type Scenario,
-  type ScenarioContext,
-  ScenarioNotPossible,
-} from "../scenario.ts";
+import { needConnections } from "../budget.ts";
+import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import type { Turn } from "../turn.ts";
 import {
   BURST_SIZE,
@@ -47,7 +43,7 @@ export interface StatsMeasured {
 const SIZES = [10, 100, 1000];
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  if (context.facts.budget < BURST_SIZE) throw new ScenarioNotPossible(context.facts.budgetNote);
+  needConnections(context, BURST_SIZE);
   const { isQuick } = context;
   const rounds = isQuick ? 6 : 8;
   const calls = isQuick ? 50_000 : 200_000;

@@ -1,6 +1,7 @@
 // Scenario 25, beyond the guide: the pool behind PgBouncer. Runs the arms in order; what they show
 // is put together in 25-findings.ts.
 
+import { needConnections } from "../budget.ts";
 import { median, takeTurns } from "../compare.ts";
 import {
   findPgBouncer,
@@ -53,12 +54,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
     );
   }
   if (findPgBouncer() === undefined) throw new ScenarioNotPossible(PGBOUNCER_MISSING, "pgbouncer");
-  if (context.facts.budget < LEAST_BUDGET) {
-    throw new ScenarioNotPossible(
-      `It needs ${LEAST_BUDGET} connections, and may use ${context.facts.budget}. ` +
-        context.facts.budgetNote,
-    );
-  }
+  needConnections(context, LEAST_BUDGET);
   context.step("starting PgBouncer", 300);
   const pooler = await startPgBouncer(context, { poolSize: CROWD.behind });
   const rounds = context.isQuick ? 6 : 9;
