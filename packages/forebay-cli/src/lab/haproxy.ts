@@ -2,12 +2,11 @@
 // ends with the scenario or with this process.
 
 import * as fs from "node:fs";
-import { connect } from "node:net";
 import * as path from "node:path";
 import { serverAccount, temporaryDirectory } from "../server/account.ts";
-import { Custodian, type Ended } from "../server/custodian.ts";
+import { Custodian } from "../server/custodian.ts";
 import { freePort } from "../server/embedded.ts";
-import { pause } from "./clock.ts";
+import { findProgram, untilItAccepts } from "./program.ts";
 import { type ScenarioContext, ScenarioNotPossible } from "./scenario.ts";
 import type { ProxyTarget } from "./tcp-proxy.ts";
 
@@ -26,10 +25,6 @@ export interface Haproxy {
   readonly pid: number;
 }
 
-/** Where distributions put it, beside what PATH says: an ordinary user's has no sbin. */
-const FOLDERS = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/usr/bin"];
-const START_TIMEOUT_MS = 10_000;
-const POLL_MS = 10;
 /** Another program may take the chosen port before HAProxy does. */
 const PORT_ATTEMPTS = 3;
 
@@ -72,23 +67,14 @@ export async function startHaproxy(
  * The program's path. Throws `ScenarioNotPossible` where there is none. `folders` are searched in
  * order; for tests.
  */
-export function findHaproxy(
-  folders: readonly string[] = [
-    ...(process.env["PATH"] ?? "").split(path.delimiter).filter((folder) => folder !== ""),
-    ...FOLDERS,
-  ],
-): string {
-  const found = folders.map((folder) => path.join(folder, "haproxy")).find(isProgram);
+export function findHaproxy(folders?: readonly string[]): string {
+  const found = findProgram("haproxy", folders);
   if (found !== undefined) return found;
   throw new ScenarioNotPossible(
     "This scenario needs HAProxy, which is not installed; on Debian and Ubuntu, install it with: " +
       "apt-get install haproxy",
     "haproxy",
   );
-}
-
-function isProgram(file: string): boolean {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** The configuration of a plain TCP proxy in front of one server. */
@@ -108,30 +94,4 @@ export function configOf(port: number, { target, inactivityMs }: HaproxyOptions)
     `  server primary ${host}:${target.port}`,
     "",
   ].join("\n");
-}
-
-async function untilItAccepts(
-  { clock, signal }: Pick<ScenarioContext, "clock" | "signal">,
-  port: number,
-  ended: Promise<Ended>,
-): Promise<"accepts" | "ended" | "late"> {
-  let hasEnded = false;
-  void ended.then(() => (hasEnded = true));
-  for (let leftMs = START_TIMEOUT_MS; leftMs > 0; leftMs -= POLL_MS) {
-    if (hasEnded) return "ended";
-    if (await canConnect(port)) return "accepts";
-    await pause(clock, POLL_MS, signal);
-  }
-  return "late";
-}
-
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port });
-    socket.once("error", () => resolve(false));
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
 }

@@ -3,12 +3,11 @@
 
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import { connect } from "node:net";
 import * as path from "node:path";
 import { serverAccount, temporaryDirectory } from "../server/account.ts";
 import { Custodian, type Running } from "../server/custodian.ts";
 import { freePort } from "../server/embedded.ts";
-import { pause } from "./clock.ts";
+import { findProgram, untilItAccepts } from "./program.ts";
 import { type ScenarioContext, ScenarioNotPossible } from "./scenario.ts";
 
 /** How PgBouncer shares its connections to the server. */
@@ -43,17 +42,9 @@ export interface PgBouncerOptions {
 
 const HOST = "127.0.0.1";
 
-/** Where distributions put it, beside what PATH says. */
-const FOLDERS = ["/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin"];
-
 /** The program's file; `undefined` where it is not installed. */
-export function findPgBouncer(
-  env: Readonly<Record<string, string | undefined>> = process.env,
-): string | undefined {
-  return [...(env["PATH"] ?? "").split(path.delimiter), ...FOLDERS]
-    .filter((folder) => folder !== "")
-    .map((folder) => path.join(folder, "pgbouncer"))
-    .find((file) => fs.existsSync(file));
+export function findPgBouncer(): string | undefined {
+  return findProgram("pgbouncer");
 }
 
 /** Said where the program is not there. */
@@ -152,32 +143,13 @@ export function isAtLeast(version: string, major: number, minor: number): boolea
   return has > major || (has === major && and >= minor);
 }
 
-const READY_TRIES = 500;
-const READY_POLL_MS = 10;
-
 async function untilReady(
-  { clock, signal }: ScenarioContext,
+  context: ScenarioContext,
   running: Running,
   port: number,
   log: string,
 ): Promise<void> {
-  let hasEnded = false;
-  void running.ended.then(() => (hasEnded = true));
-  for (let tries = 0; tries < READY_TRIES && !hasEnded; tries++) {
-    if (await answers(port)) return;
-    await pause(clock, READY_POLL_MS, signal);
-  }
+  if ((await untilItAccepts(context, port, running.ended)) === "accepts") return;
   const said = fs.readFileSync(log, "utf8").trim().split("\n").at(-1) ?? "";
   throw new ScenarioNotPossible(`PgBouncer did not start: ${said}`);
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, HOST);
-    socket.once("error", () => resolve(false));
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-  });
 }
