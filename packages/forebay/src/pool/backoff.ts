@@ -64,14 +64,12 @@ export class DialBackoff {
 
   /**
    * A connection that was opened at `openedAtMs` is of use. If no dial has failed since then, what
-   * failed before is forgotten, and true is returned. That a dial succeeds is not enough: a server
+   * failed before is forgotten. That a dial succeeds is not enough: a server
    * that accepts and then hangs up would be dialed all the time. Nor is the use of an older
    * connection: a server that is full serves those, and refuses all others.
    */
-  noteUse(openedAtMs: MonotonicMs): boolean {
-    if (!this.isFailing || openedAtMs <= this.#failedAtMs) return false;
-    this.reset();
-    return true;
+  noteUse(openedAtMs: MonotonicMs): void {
+    if (this.isFailing && openedAtMs > this.#failedAtMs) this.reset();
   }
 
   /** Forgets what failed: the next failure is the first. */

@@ -20,11 +20,14 @@ import { type RetireReason, type ReturnCondition, Slot, type Waiter } from "./st
 export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
   readonly #random: Random;
   readonly #codel: Codel | undefined;
+  readonly #isGuarded: boolean;
   #slotIdLast = 0;
 
-  constructor(limits: PoolLimits, random: Random, shedding?: SheddingOptions) {
+  /** `isGuarded`: whether a connection that was leased may yet be refused, as of no use. */
+  constructor(limits: PoolLimits, random: Random, shedding?: SheddingOptions, isGuarded = false) {
     super(limits, new DialBackoff(random));
     this.#random = random;
+    this.#isGuarded = isGuarded;
     this.#codel = shedding && new Codel(shedding);
   }
 
@@ -47,17 +50,17 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     if (slot === undefined) return undefined;
     this.#codel?.isDue(0, nowMs);
     this.#lease(slot, lane, nowMs);
-    if (this.backoff.isFailing && !this.isGuarded) this.admitted(slot, nowMs);
-    if (this.minIdle > 0) this.#dialAsNeeded(nowMs);
+    if (this.isWanting) this.#dialAsNeeded(nowMs);
     return slot;
   }
 
   /**
-   * A connection that was leased is of use: where leases are guarded, the guard has let it through.
-   * Dialing goes on without a pause.
+   * The guard has let a leased connection through: it is of use, and dialing may go on without a
+   * pause.
    */
   admitted(slot: Slot<C>, nowMs: MonotonicMs): void {
-    if (this.backoff.noteUse(slot.openedAtMs)) this.#dialAsNeeded(nowMs);
+    this.backoff.noteUse(slot.openedAtMs);
+    this.#dialAsNeeded(nowMs);
   }
 
   /** Counts an acquire that is turned away because there is no room. */
@@ -341,8 +344,6 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     this.#endWait(waiter, nowMs);
     this.waitTimes.record(nowMs - waiter.enqueuedAtMs);
     this.ask({ kind: "grant", waiter, slot });
-    // Who calls this looks then for what is to be dialed, when all that is idle has been given.
-    if (!this.isGuarded) this.backoff.noteUse(slot.openedAtMs);
     return true;
   }
 
@@ -359,6 +360,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     }
   }
 
+  /** Who calls this looks then for what is to be dialed, when all that is idle has been given. */
   #lease(slot: Slot<C>, lane: Lane<L>, nowMs: MonotonicMs): void {
     this.slots.move(slot, "leased");
     slot.generation += 1;
@@ -366,6 +368,7 @@ export class PoolCore<C extends PooledConn, L> extends PoolFacts<C, L> {
     slot.lane = lane;
     lane.inUse += 1;
     lane.counters.acquireCount += 1;
+    if (!this.#isGuarded) this.backoff.noteUse(slot.openedAtMs);
   }
 
   #endUse(slot: Slot<C>): void {

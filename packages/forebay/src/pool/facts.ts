@@ -26,8 +26,6 @@ export class PoolFacts<C extends PooledConn, L> {
   phase: PoolPhase = "open";
   /** Whether nobody is served until the pool is resumed. */
   isSuspended: boolean = false;
-  /** Whether a connection that was leased may yet be refused, as of no use. */
-  isGuarded: boolean = false;
   /** How often the pool has been reset: connections of an earlier time are not used again. */
   epoch: number = 0;
   /**

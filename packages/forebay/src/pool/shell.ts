@@ -54,8 +54,8 @@ export class PoolShell<C extends PooledConn> implements LeaseOwner<C>, CareEvent
 
   constructor(connector: Connector<C>, limits: PoolLimits, settings: PoolSettings<C>) {
     const { clock, random, shedding, leakAfterMs } = settings;
-    const core = new PoolCore<C, PoolLease<C>>(limits, random, shedding);
-    core.isGuarded = settings.hooks.beforeAcquire !== undefined;
+    const isGuarded = settings.hooks.beforeAcquire !== undefined;
+    const core = new PoolCore<C, PoolLease<C>>(limits, random, shedding, isGuarded);
     this.core = core;
     this.settings = settings;
     this.#connector = connector;
