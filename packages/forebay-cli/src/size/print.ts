@@ -215,9 +215,8 @@ function settingsPart({ hold }: Workload, { settings }: SizeAnswer): string {
   const why =
     "acquireTimeoutMs is 20 times the p99, but at least 1 and at most 10 s: no steady load waits " +
     `so long. maxWaiters is how many are served meanwhile, at ${duration(hold.meanMs)} each: who ` +
-    "came later would time out. A hold counts from acquire to " +
-    "release: where code does more with a connection than one query, measure that " +
-    "(pool.histograms().hold).";
+    "came later would time out. A hold counts from acquire to release: where code does more with " +
+    "a connection than one query, measure that (pool.histograms().hold).";
   return [
     "Settings",
     "  const db = openDB(postgres(process.env.DATABASE_URL), {",

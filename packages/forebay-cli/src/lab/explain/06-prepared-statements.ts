@@ -18,10 +18,9 @@ export const preparedStatements: Explanation = {
     "More is at stake over a network. A client that does not know a statement's types has to " +
       "ask first, and needs two round trips for each call with parameters; one that has " +
       "prepared it needs one.",
-    "PostgreSQL plans a prepared statement anew for its first five runs, with the values " +
-      "given, then uses a generic plan if that is not estimated to be costlier. Where the " +
-      "values are skewed (a status that nearly all rows have), the generic plan can be the " +
-      "wrong one.",
+    "PostgreSQL plans a prepared statement anew for its first five runs, with the values given, " +
+      "then uses a generic plan if that is not estimated to be costlier. Where the values are " +
+      "skewed (a status that nearly all rows have), the generic plan can be the wrong one.",
   ],
   formula: [
     "saved per call = parse + plan + (round trips before - 1) x round-trip time",

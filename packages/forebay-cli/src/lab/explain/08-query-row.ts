@@ -18,10 +18,9 @@ export const queryRow: Explanation = {
     "The gain is correctness. The way to lose a connection is an open result on a path that " +
       "nobody thought of: an early return, an exception, a forgotten loop. A pool of ten is " +
       "empty after ten of those, and every caller waits until the timeout.",
-    "Here queryRow, query, exec and transaction give the connection back before they resolve " +
-      "or reject, and a for await over rows does so on every way out of the loop, break and " +
-      "throw included. What is left to forget is a Conn, a Tx, or an iterator that is taken by " +
-      "hand.",
+    "Here queryRow, query, exec and transaction give the connection back before they resolve or " +
+      "reject, and a for await over rows does so on every way out of the loop, break and throw " +
+      "included. What is left to forget is a Conn, a Tx, or an iterator that is taken by hand.",
   ],
   formula: [
     "connections left after k forgotten results = maxOpenConns - k",

@@ -39,9 +39,8 @@ export const statementFanOut: Explanation = {
     hikari: "none: pgJDBC's preparedStatementCacheQueries, 256, and preparedStatementCacheSizeMiB.",
   },
   caveats: [
-    "A cache that is smaller than the set of hot texts evicts at each call what it needs at " +
-      "the next: then it costs more than none. Look at Parse against Execute before you shrink " +
-      "it.",
+    "A cache that is smaller than the set of hot texts evicts at each call what it needs at the " +
+      "next: then it costs more than none. Look at Parse against Execute before you shrink it.",
     "Look at pg_prepared_statements through the connection in question: it shows the " +
       "statements of its own session only.",
   ],

@@ -7,9 +7,8 @@ export const statsOnHotPath: Explanation = {
   id: 15,
   title: "stats() at every request",
   guide: [
-    "A handler that calls db.Stats() for every request takes the pool's mutex each time, " +
-      "against everyone who acquires and releases. Sample it every 100 ms and read an atomic " +
-      "instead.",
+    "A handler that calls db.Stats() for every request takes the pool's mutex each time, against " +
+      "everyone who acquires and releases. Sample it every 100 ms and read an atomic instead.",
   ],
   why: [
     "True in Go, though it takes many cores for it to matter: uncontended, the call takes " +

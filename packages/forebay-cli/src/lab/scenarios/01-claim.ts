@@ -26,8 +26,7 @@ export function claimOfLittle(measured: LittleMeasured, figures: LittleFigures):
     why:
       arithmetic.verdict === "refuted"
         ? "The cure is right, the arithmetic is not: Little's law takes the mean, not the " +
-          "median. " +
-          `${figure(figures.inUse.value)} connections were in use, not ` +
+          `median. ${figure(figures.inUse.value)} connections were in use, not ` +
           `${figure(measured.plan.tooFew)}; and with ${measured.plan.chosen} connections p99 was ` +
           `${figure(figures.p99Ratio.value)} times that with ${measured.plan.big}.`
         : `${withInterval(figures.inUse)} connections were in use; rate times median is ` +

@@ -386,15 +386,10 @@ function experimentText(context: ScenarioContext, measured: LittleMeasured): str
         `of 7.88; times are the guide's times ${STRETCH}.`;
   return (
     "Requests come at random (Poisson), whether or not earlier ones were served, and sleep on " +
-    "the " +
-    "server for lognormal " +
-    `times. ${scaled} ${plan.pairs} pairs of turns A B B A compare ${plan.chosen} with ` +
-    `${plan.big} connections, both ` +
-    `turns of a pair on the same arrivals; ${plan.tooFew} connections (rate times median) are ` +
-    "the " +
-    "negative control. " +
-    `Then bursts of ten times the rate for ${figure(plan.burstMs)} ms, and work that needs the ` +
-    "processor. " +
+    `the server for lognormal times. ${scaled} ${plan.pairs} pairs of turns A B B A compare ` +
+    `${plan.chosen} with ${plan.big} connections, both turns of a pair on the same arrivals; ` +
+    `${plan.tooFew} connections (rate times median) are the negative control. Then bursts of ten ` +
+    `times the rate for ${figure(plan.burstMs)} ms, and work that needs the processor. ` +
     context.facts.budgetNote
   );
 }
@@ -403,9 +398,8 @@ function adviceOf(measured: LittleMeasured, figures: LittleFigures): Findings["w
   const { plan } = measured;
   return {
     code:
-      `openDB(connector, {\n  maxOpenConns: ${plan.chosen},\n  acquireTimeoutMs: 2000, // a ` +
-      "burst " +
-      `must end somewhere\n})`,
+      `openDB(connector, {\n  maxOpenConns: ${plan.chosen},\n` +
+      "  acquireTimeoutMs: 2000, // a burst must end somewhere\n})",
     when:
       `For ${figure(plan.ratePerS)} requests/s that hold a connection for ` +
       `${figure(figures.holdMeanMs)} ms on average. Count the time for which a request holds its ` +

@@ -77,9 +77,8 @@ export async function prepareWork(context: ScenarioContext): Promise<IdleWork> {
   const mostMs = (BURST_SHARE_RATIO * BURST.everyMs) / BURST.requests;
   if (queryMs > mostMs) {
     throw new ScenarioNotPossible(
-      `Your statement takes ${duration(queryMs)}. Ten of them at once, every ` +
-        `${BURST.everyMs} ms, leave no time between bursts; it may take ${duration(mostMs)} ` +
-        "at most.",
+      `Your statement takes ${duration(queryMs)}. Ten of them at once, every ${BURST.everyMs} ` +
+        `ms, leave no time between bursts; it may take ${duration(mostMs)} at most.`,
     );
   }
   const ratePerS = Math.min(GUIDE_RATE_PER_S, Math.floor((1000 * STEADY_SHARE_RATIO) / queryMs));

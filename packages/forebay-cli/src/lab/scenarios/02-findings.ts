@@ -82,10 +82,9 @@ export function describeIdle(
     plots: plotsOfIdle(measured, figures),
     whatToSet: {
       code:
-        "openDB(connector, {\n  maxOpenConns: 10,\n  maxIdleConns: 10, // Forebay's default: as " +
-        "many as may be open\n  connMaxIdleTimeMs: 5 * 60_000, // gives them back when traffic " +
-        "is " +
-        "gone\n})",
+        "openDB(connector, {\n  maxOpenConns: 10,\n" +
+        "  maxIdleConns: 10, // Forebay's default: as many as may be open\n" +
+        "  connMaxIdleTimeMs: 5 * 60_000, // gives them back when traffic is gone\n})",
       when:
         "Wherever requests overlap. Each connection closed too early costs a new one: " +
         `${duration(context.calibration.connectP50Ms)} here, or ` +

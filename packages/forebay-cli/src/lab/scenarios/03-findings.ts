@@ -255,13 +255,12 @@ function experimentText({ plan, haproxyVersion, steady }: BalancerMeasured): str
     `30 minutes, are ${duration(plan.inactivityMs)} (time runs ${figure(plan.scaling)} times ` +
     `faster). Each arm has ${figure(plan.connections)} connections and bursts of as many ` +
     `requests, which hold theirs for ${HOLD_MS} ms; then a lull, and this ${plan.lulls} times, ` +
-    `one burst every ${duration(plan.periodMs)}. Timers: idle time ` +
-    `${duration(plan.idleTimeMs)}, lifetime ${duration(plan.lifetimeMs)}, jitter ` +
-    `${percent(JITTER_RATIO)}, keepalive ${duration(plan.keepaliveMs)}, ping after ` +
-    `${duration(plan.pingAfterIdleMs)} of idling. Then the same with a proxy that forgets quiet ` +
-    `connections without a word, where a request has ${duration(plan.deadlineMs)}. Then traffic ` +
-    `through HAProxy for ${duration(plan.steadyMs)} that never lets a connection rest, with ` +
-    `lifetimes of ${duration(plan.steadyLifetimeMs)} for ` +
+    `one burst every ${duration(plan.periodMs)}. Timers: idle time ${duration(plan.idleTimeMs)}, ` +
+    `lifetime ${duration(plan.lifetimeMs)}, jitter ${percent(JITTER_RATIO)}, keepalive ` +
+    `${duration(plan.keepaliveMs)}, ping after ${duration(plan.pingAfterIdleMs)} of idling. Then ` +
+    "the same with a proxy that forgets quiet connections without a word, where a request has " +
+    `${duration(plan.deadlineMs)}. Then traffic through HAProxy for ${duration(plan.steadyMs)} ` +
+    `that never lets a connection rest, with lifetimes of ${duration(plan.steadyLifetimeMs)} for ` +
     `${counted(Number(herd?.settings["maxOpenConns"] ?? 0), "connection")}. Arms with lulls have ` +
     "their traffic one after the other."
   );

@@ -235,8 +235,7 @@ function plotsOf(measured: IdleTimeMeasured, memory: MemoryFigures | undefined):
       "Memory of one connection at the server, by how one counts",
       `After it has looked into ${TABLES} tables. Of ${megabytes(memory.rssEach)} resident, ` +
         `${megabytes(memory.ownEach)} are its own, and free when it is closed; the rest is ` +
-        "shared " +
-        "with other connections and counted again in each.",
+        "shared with other connections and counted again in each.",
       { label: "MB", scale: "linear" },
       [
         { name: "resident (RSS)", value: memory.rssEach / 1e6, role: "variant" },
@@ -263,13 +262,11 @@ function adviceOf({ fifo, lifo, plan, none }: IdleTimeMeasured): Findings["whatT
       "longer than the gaps between peaks that follow each other: what is closed is dialed again " +
       `(the last of ${figure(plan.peak)} requests at once waited ` +
       `${duration(lifo.turn.nextPeak.maxMs)} here, ${duration(none.turn.nextPeak.maxMs)} with ` +
-      "all " +
-      "connections still open).",
+      "all connections still open).",
     notWhen:
       "With first in first out the pool shrinks only to as many as have their turn within the " +
       `idle time: ${figure(fifo.turn.atRest)} of ${figure(plan.peak)} were left. And where the ` +
-      "server has the memory and the peaks come often, closing saves " +
-      "nothing that is missing.",
+      "server has the memory and the peaks come often, closing saves nothing that is missing.",
   };
 }
 

@@ -86,9 +86,8 @@ function noticeablePart(figures: HotFigures): ClaimPart {
     { to: 0.95 },
     `${withInterval(cachedOverExec)} times the time: ` +
       `${percent(GUIDE.share * (1 - cachedOverExec.value))} less for all traffic, if the rest ` +
-      "stays and takes as long. With a round trip of " +
-      `${2 * DELAY_MS} ms ${withInterval(farCachedOverExec)} times. (0.95 and below counts as ` +
-      "noticeable.)",
+      `stays and takes as long. With a round trip of ${2 * DELAY_MS} ms ` +
+      `${withInterval(farCachedOverExec)} times. (0.95 and below counts as noticeable.)`,
   );
 }
 

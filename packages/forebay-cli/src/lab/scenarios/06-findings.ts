@@ -254,12 +254,11 @@ function experimentText(context: ScenarioContext, { plan }: HotMeasured): string
     "types first (describe-exec), with types learnt before (cache-describe), prepared by Forebay " +
     "(the default), prepared by the program (a Stmt), and prepared with a cache too small for " +
     `the ${TEXTS} texts in turn. Then a table of ${PARTITIONS} partitions, asked by a column ` +
-    "that is not their key; the first query through a proxy, without delay and with a round " +
-    `trip of ${2 * DELAY_MS} ms or a little more; and the first ten jobs in a state ` +
-    `that ${RARE_JOBS} of many have, the last of their table. Each way has a connection. ` +
-    `${plan.rounds} rounds; within one the arms of a group ` +
-    "take turns, a few queries each, and the lower quartile of these pieces counts. " +
-    `${server} Nothing is scaled.`
+    "that is not their key; the first query through a proxy, without delay and with a round trip " +
+    `of ${2 * DELAY_MS} ms or a little more; and the first ten jobs in a state that ${RARE_JOBS} ` +
+    `of many have, the last of their table. Each way has a connection. ${plan.rounds} rounds; ` +
+    "within one the arms of a group take turns, a few queries each, and the lower quartile of " +
+    `these pieces counts. ${server} Nothing is scaled.`
   );
 }
 
@@ -275,10 +274,9 @@ function adviceOf(figures: HotFigures): Findings["whatToSet"] {
       "pg: give the query\n// a name; HikariCP: prepareThreshold of the driver",
     when:
       "For queries that come again and again, and whose values all want the same plan: prepared " +
-      "took " +
-      `${times(figures.cachedOverExec.value)} the time of the text each time here. It matters ` +
-      "most where planning is dear (partitions: " +
-      `${times(figures.partitioned.value)}) and where the driver would ask for the types first ` +
+      `took ${times(figures.cachedOverExec.value)} the time of the text each time here. It ` +
+      `matters most where planning is dear (partitions: ${times(figures.partitioned.value)}) and ` +
+      "where the driver would ask for the types first " +
       `(${times(figures.farCachedOverDescribe.value)} with a round trip of ${2 * DELAY_MS} ms).`,
     notWhen:
       "For texts that are built anew each time: they push each other out of the cache, and each " +

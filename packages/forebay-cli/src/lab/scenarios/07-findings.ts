@@ -229,10 +229,9 @@ function adviceOf(figures: LayersFigures): Findings["whatToSet"] {
       `${times(figures.farBatch.time.value)} the time).`,
     notWhen:
       "For the sake of the layer alone: native over portable was " +
-      `${times(figures.nativeOverPortable.time.value)}. Code that must ` +
-      "run on another driver keeps openDB, and where statements do not depend on each other, " +
-      `asking at once on several connections gives ${times(figures.farAtOnce.time.value)} the ` +
-      "time of one by one.",
+      `${times(figures.nativeOverPortable.time.value)}. Code that must run on another driver ` +
+      "keeps openDB, and where statements do not depend on each other, asking at once on several " +
+      `connections gives ${times(figures.farAtOnce.time.value)} the time of one by one.`,
   };
 }
 

@@ -68,10 +68,8 @@ export function describeQueryRow(
       verdict: verdictOf(checks),
       why:
         `Of ${figure(sum(allOut(measured).map((way) => way.times)))} calls left by ${waysOut} ` +
-        "ways, " +
-        `${counted(figures.heldOut, "connection")} stayed in use. Of ${forgotten.times} rows ` +
-        "that " +
-        `were forgotten half-read, leakAfterMs reported ${forgotten.warnings}, ` +
+        `ways, ${counted(figures.heldOut, "connection")} stayed in use. Of ${forgotten.times} ` +
+        `rows that were forgotten half-read, leakAfterMs reported ${forgotten.warnings}, ` +
         `${forgotten.named} with a stack that names the function.`,
       checks,
     },
@@ -82,10 +80,8 @@ export function describeQueryRow(
       ...ADVICE,
       notWhen:
         "Where there may be many rows: queryRow and query gather all that the statement gives, " +
-        "so " +
-        "read with rows, or limit the statement. leakAfterMs takes a stack for each acquire: " +
-        "with " +
-        `it queryRow took ${figure(median(measured.watchedNs))} ns of CPU time instead of ` +
+        "so read with rows, or limit the statement. leakAfterMs takes a stack for each acquire: " +
+        `with it queryRow took ${figure(median(measured.watchedNs))} ns of CPU time instead of ` +
         `${figure(median(wayNamed(measured, QUERY_ROW).cpuNs))} ns, without a server.`,
     },
     caveats: caveatsOf(measured, figures),
@@ -195,8 +191,7 @@ function claimOfQueryRow(measured: QueryRowMeasured, figures: QueryRowFigures): 
       savedNs,
       { from: CLAIMED_NS / 3, to: CLAIMED_NS * 3 },
       `${withInterval(savedNs)} ns of CPU time in Node, without a server. (A third to three ` +
-        "times " +
-        "the guide's figure counts as holding.)",
+        "times the guide's figure counts as holding.)",
     ),
     part(
       "It allocates slightly less.",
@@ -218,8 +213,7 @@ function claimOfQueryRow(measured: QueryRowMeasured, figures: QueryRowFigures): 
   const gain = `queryRow saved ${withInterval(savedNs)} ns a call in Node, not about ${CLAIMED_NS}`;
   return claimOf(
     "QueryRow closes its rows by itself when Scan is called: one defer less, about 50 ns and " +
-      "some " +
-      "allocation saved on every call, and impossible to leak.",
+      "some allocation saved on every call, and impossible to leak.",
     parts,
     {
       refuted:
@@ -269,8 +263,7 @@ function plotsOf(measured: QueryRowMeasured, figures: QueryRowFigures): Plot[] {
     barPlot(
       "What a call takes of this process, without a server",
       `CPU time of queryRow is ${withInterval(figures.cpuRatio)} times that of rows with next ` +
-        "and " +
-        "close.",
+        "and close.",
       { label: "ns", scale: "linear" },
       bars(({ cpuNs }) => median(cpuNs)),
       (value) => `${figure(Math.round(value))} ns`,
@@ -294,10 +287,9 @@ function experimentText(measured: QueryRowMeasured): string {
     `server, one caller, in ${rounds} rounds forward and backward. Then code leaves queries ` +
     `behind in ${measured.fakeWaysOut.length} ways, ` +
     `${figure(measured.fakeWaysOut[0]?.times ?? 0)} times each on a fake database that watches ` +
-    "over the rules of a driver and " +
-    `${measured.realWaysOut[0]?.times ?? 0} times each on the real server, and the connections ` +
-    "in use are counted after a garbage collection. The guide's million iterations on a server " +
-    "are scaled down."
+    `over the rules of a driver and ${measured.realWaysOut[0]?.times ?? 0} times each on the ` +
+    "real server, and the connections in use are counted after a garbage collection. The guide's " +
+    "million iterations on a server are scaled down."
   );
 }
 

@@ -247,16 +247,15 @@ function experimentText({ plan, arms, single }: ReportsMeasured): string {
     : "Reports that read are timed one by one only: this server is not the lab's to keep busy.";
   return (
     `An application asks pg_sleep(${REQUEST_MS} ms) ${figure(plan.requestsPerS)} times a second ` +
-    `at random, on a pool of ${plan.connections} connections, all open. At ` +
-    `${plan.reportsAtMs} ms reports come, all at once: ${plan.fewReports} (the share of the ` +
-    `connections that the guide's verification asks for) or ${plan.manyReports} (more than there ` +
-    `are connections). A report is pg_sleep(${plan.reportMs} ms), 1/` +
-    `${figure(GUIDE.reportMs / plan.reportMs)} of the guide's 30 s. Requests come for ` +
-    `${plan.turnMs} ms; reports that are still under way when the last has ended are called off. ` +
-    `${plan.rounds} rounds, forward and backward in turn, the same arrivals in all arms of a ` +
-    `round. ${reading} One report by itself is timed ${single.scanMs.length} times each ` +
-    "way, and the least counts. A p99 in words is the median of the turns' p99s, a share of " +
-    "those that waited the median of theirs."
+    `at random, on a pool of ${plan.connections} connections, all open. At ${plan.reportsAtMs} ` +
+    `ms reports come, all at once: ${plan.fewReports} (the share of the connections that the ` +
+    `guide's verification asks for) or ${plan.manyReports} (more than there are connections). A ` +
+    `report is pg_sleep(${plan.reportMs} ms), 1/${figure(GUIDE.reportMs / plan.reportMs)} of the ` +
+    `guide's 30 s. Requests come for ${plan.turnMs} ms; reports that are still under way when ` +
+    `the last has ended are called off. ${plan.rounds} rounds, forward and backward in turn, the ` +
+    `same arrivals in all arms of a round. ${reading} One report by itself is timed ` +
+    `${single.scanMs.length} times each way, and the least counts. A p99 in words is the median ` +
+    "of the turns' p99s, a share of those that waited the median of theirs."
   );
 }
 
@@ -278,11 +277,10 @@ function adviceOf(plan: ReportsPlan, figures: ReportsFigures): Findings["whatToS
       `its index the report took ${duration(figures.indexMs)} instead of ` +
       `${duration(figures.scanMs)} here.`,
     notWhen:
-      "Where reports are few for certain: " +
-      `${plan.fewReports} of them on ${plan.connections} connections let ` +
-      `${percent(figures.few.requests.waitedRatio)} of the requests wait without any remedy. The ` +
-      `remedy has a price: ${plan.manyReports} reports through ${plan.reportConnections} ` +
-      `connections go in ${rounds} rounds, the last done after ` +
+      `Where reports are few for certain: ${plan.fewReports} of them on ${plan.connections} ` +
+      `connections let ${percent(figures.few.requests.waitedRatio)} of the requests wait without ` +
+      `any remedy. The remedy has a price: ${plan.manyReports} reports through ` +
+      `${plan.reportConnections} connections go in ${rounds} rounds, the last done after ` +
       `${duration(rounds * plan.reportMs)} (by arithmetic), not after ` +
       `${duration(Math.ceil(plan.manyReports / plan.connections) * plan.reportMs)}.`,
   };

@@ -33,9 +33,8 @@ export function claimOfFailover(plan: FailoverPlan, figures: FailoverFigures): C
         `${counted(naive.stale, "dead connection")}, a pool that reads idle sockets ` +
         `${figure(detection.stale)}. ` +
         (silent.errors > 0
-          ? "Silence cannot be read: there " +
-            `${figure(silent.errors)} of ${counted(silent.requests, "request")} failed without ` +
-            "a ping. "
+          ? `Silence cannot be read: there ${figure(silent.errors)} of ` +
+            `${counted(silent.requests, "request")} failed without a ping. `
           : "") +
         "And where a server is there at once, p99 with all the dead connections was " +
         `${duration(figures.of("switch", "naive").response.percentileMs(99))}.`,

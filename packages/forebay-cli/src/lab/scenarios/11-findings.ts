@@ -36,13 +36,12 @@ export function describeFailover(
   const surfaced = surfacedRatio(measured);
   return {
     headline:
-      `In restarts and switches, a pool by database/sql's rules handed out ` +
+      "In restarts and switches, a pool by database/sql's rules handed out " +
       `${counted(naive.stale, "dead connection")}, Forebay ${figure(detection.stale)}, and its ` +
       `callers saw ${counted(naive.errors, "error")} while there was no server, Forebay's ` +
-      `${figure(detection.errors)}; when ` +
-      `${figure(plan.connections)} connections went silent, the longest request took ` +
-      `${duration(sequential.response.maxMs)} with one ping after the other, ` +
-      `${duration(ping.response.maxMs)} with Forebay's.`,
+      `${figure(detection.errors)}; when ${figure(plan.connections)} connections went silent, ` +
+      `the longest request took ${duration(sequential.response.maxMs)} with one ping after the ` +
+      `other, ${duration(ping.response.maxMs)} with Forebay's.`,
     experiment: experimentText(measured),
     claim: claimOfFailover(plan, figures),
     forebay: {
@@ -52,11 +51,10 @@ export function describeFailover(
         `${figure(audit.missing)} acknowledged ones were missing, and ` +
         `${figure(audit.unacknowledged)} had been done without an answer: of these ` +
         `${Number.isNaN(surfaced) ? "none" : percent(surfaced)} had been told as uncertain. At ` +
-        "an old primary that was back, read-only, " +
-        `${figure(figures.readOnly.resetsServed)} of ${figure(figures.readOnly.resetsWrites)} ` +
-        "writes after the switch were done with reset(), " +
-        `${figure(figures.readOnly.keepsServed)} of ${figure(figures.readOnly.keepsWrites)} ` +
-        "without.",
+        `an old primary that was back, read-only, ${figure(figures.readOnly.resetsServed)} of ` +
+        `${figure(figures.readOnly.resetsWrites)} writes after the switch were done with ` +
+        `reset(), ${figure(figures.readOnly.keepsServed)} of ` +
+        `${figure(figures.readOnly.keepsWrites)} without.`,
       checks,
     },
     predictions: predictionsOf(measured, figures),
@@ -361,9 +359,8 @@ function caveatsOf({ plan }: FailoverMeasured, figures: FailoverFigures): string
     "The servers do not replicate; a failover is imitated by the address of a proxy, which goes " +
       "to the second one. A server that does not answer a dial at all, where seconds are lost to " +
       "SYN packets, cannot be imitated by a proxy.",
-    "After a restart Forebay's callers were served " +
-      `${duration(figures.restartRecoveryMaxMs)} after the server at the latest: pauses between ` +
-      "dials double, so that this grows with the time without a server (here up to " +
-      `${duration(figures.downMaxMs)}).`,
+    `After a restart Forebay's callers were served ${duration(figures.restartRecoveryMaxMs)} ` +
+      "after the server at the latest: pauses between dials double, so that this grows with the " +
+      `time without a server (here up to ${duration(figures.downMaxMs)}).`,
   ];
 }

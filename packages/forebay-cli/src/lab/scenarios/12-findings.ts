@@ -40,8 +40,7 @@ export function describeStatements(
     headline:
       `${STATEMENTS} statements on ${ARMS.stmt.connections} connections became ` +
       `${figure(stmt.held.total)} prepared ones at the server where each connection has its ` +
-      "turn, " +
-      `${figure(lifo.held.total)} where the one used last is used first, and ` +
+      `turn, ${figure(lifo.held.total)} where the one used last is used first, and ` +
       `${figure(few.held.total)} with ${ARMS.few.connections} connections; of the requests ` +
       `${percent(hitRate(stmt))}, ${percent(hitRate(lifo))} and ${percent(hitRate(few))} found ` +
       "their statement prepared.",
@@ -52,10 +51,9 @@ export function describeStatements(
       why:
         `By its default, last in first out, Forebay prepared ${figure(lifo.parses)} times for ` +
         `${figure(lifo.executes)} requests, with first in first out ${figure(fifo.parses)} ` +
-        "times. " +
-        `With ${ARMS.capped.keepMax ?? 0} kept on each connection no session had more than ` +
-        `${figure(Math.max(capped.held.most, stmtCapped.held.most))}; of Stmts that were closed ` +
-        `${figure(stmt.leftAfterClose ?? Number.NaN)} were left.`,
+        `times. With ${ARMS.capped.keepMax ?? 0} kept on each connection no session had more ` +
+        `than ${figure(Math.max(capped.held.most, stmtCapped.held.most))}; of Stmts that were ` +
+        `closed ${figure(stmt.leftAfterClose ?? Number.NaN)} were left.`,
       checks,
     },
     predictions: predictionsOf(measured),
@@ -228,12 +226,11 @@ function adviceOf({ turns }: StatementsMeasured): Findings["whatToSet"] {
 function experimentText({ requests }: StatementsMeasured): string {
   return (
     `${figure(requests)} requests by ${CALLERS} callers, each for one of ${STATEMENTS} ` +
-    "statements, " +
-    "the n-th asked for in proportion to 1/n, over a pool of " +
-    `${ARMS.stmt.connections} connections that are all open (the guide's ` +
-    `${GUIDE.connections} scaled). Parse, Execute and Close messages are counted on their way to ` +
-    "the server; then every session is asked for its pg_prepared_statements and the memory of " +
-    "its plans. The server is one of this scenario's own, without TLS. Nothing is scaled in time."
+    "statements, the n-th asked for in proportion to 1/n, over a pool of " +
+    `${ARMS.stmt.connections} connections that are all open (the guide's ${GUIDE.connections} ` +
+    "scaled). Parse, Execute and Close messages are counted on their way to the server; then " +
+    "every session is asked for its pg_prepared_statements and the memory of its plans. The " +
+    "server is one of this scenario's own, without TLS. Nothing is scaled in time."
   );
 }
 
@@ -241,12 +238,10 @@ function caveatsOf(context: ScenarioContext, { turns }: StatementsMeasured): str
   const { churn, lifo } = turns;
   const caveats = [
     `At most ${CALLERS} requests were under way at once. With more, last in first out needs as ` +
-      "many " +
-      "connections as there are requests, and prepares on each.",
-    `A new connection has nothing prepared: with a lifetime of ` +
-      `${duration(LIFETIME_MS)} ${figure(churn.dials)} connections were ` +
-      `opened instead of ${figure(lifo.dials)}, and ${figure(churn.parses)} statements prepared ` +
-      `instead of ${figure(lifo.parses)}.`,
+      "many connections as there are requests, and prepares on each.",
+    `A new connection has nothing prepared: with a lifetime of ${duration(LIFETIME_MS)} ` +
+      `${figure(churn.dials)} connections were opened instead of ${figure(lifo.dials)}, and ` +
+      `${figure(churn.parses)} statements prepared instead of ${figure(lifo.parses)}.`,
     "The messages pass through a relay in this process, so that the latencies are longer than " +
       "without; what is judged is counted.",
   ];

@@ -31,8 +31,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
   if (context.server.kind !== "embedded") {
     throw new ScenarioNotPossible(
       "It counts the messages to the server, for which it starts a server without TLS of its " +
-        "own; " +
-        "run it without --dsn and DATABASE_URL.",
+        "own; run it without --dsn and DATABASE_URL.",
     );
   }
   const requests = context.isQuick ? 2000 : 8000;

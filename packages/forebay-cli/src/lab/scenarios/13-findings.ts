@@ -232,8 +232,7 @@ function claimOfChurn(measured: ChurnMeasured, figures: ChurnFigures): Claim {
       "For each query something is made to watch its deadline, and thrown away.",
       figures.anyTimersPerQuery >= 0.99,
       `In Node, by AbortSignal.any of a timeout: ${counted(figures.anyTimersPerQuery, "timer")} ` +
-        "for " +
-        `each query (at the guide's rate ${figure(Number(perS))} a second), of which ` +
+        `for each query (at the guide's rate ${figure(Number(perS))} a second), of which ` +
         `${bytes(any.keptBytes)} a query were still there when all had been answered.`,
     ),
     estimatedPart(
@@ -254,8 +253,7 @@ function claimOfChurn(measured: ChurnMeasured, figures: ChurnFigures): Claim {
       "In Go, a driver with QueryerContext (pgx, mysql 1.7) spares database/sql the goroutine.",
       "Not run: this is Node. By its source database/sql starts a goroutine for each Rows whose " +
         "context can end (initContextClose), and for each Tx, whatever the driver implements; " +
-        "and " +
-        "mysql had QueryerContext in 1.4.1.",
+        "and mysql had QueryerContext in 1.4.1.",
     ),
   ];
   return claimOf(
@@ -301,8 +299,7 @@ function plotsOf(measured: ChurnMeasured, figures: ChurnFigures): Plot[] {
     barPlot(
       "CPU time that a deadline adds to a query",
       `timeoutMs adds ${withInterval(figures.addedRatio)} times what AbortSignal.any adds; a ` +
-        "query " +
-        `without a deadline takes ${figure(figures.bareUs)} µs.`,
+        `query without a deadline takes ${figure(figures.bareUs)} µs.`,
       { label: "µs", scale: "linear" },
       bounded.map(({ way }) => ({
         name: way.name,
@@ -343,13 +340,12 @@ function experimentText(measured: ChurnMeasured): string {
     `${CALLERS} callers on ${CALLERS} connections make ${figure(queries)} queries in all, each ` +
     `with a deadline of ${duration(DEADLINE_MS)} that none reaches and with a signal that lives ` +
     `as long as the program, by ${measured.arms.length} ways in ${measured.rounds} rounds ` +
-    "forward " +
-    `and backward; Node ${process.version}. Timers and listeners are counted in turns of their ` +
-    "own. Memory is what is alive after a garbage collection, for " +
-    `${figure(measured.keptQueries)} queries by each way. Then ` +
-    `${figure(measured.races.races)} races: queries that end at about the moment of their ` +
-    "deadline or abort, each followed by two others on the same few connections. A hundred " +
-    "thousand would take too long: a stop that reaches the server takes a connection of its own."
+    `forward and backward; Node ${process.version}. Timers and listeners are counted in turns of ` +
+    "their own. Memory is what is alive after a garbage collection, for " +
+    `${figure(measured.keptQueries)} queries by each way. Then ${figure(measured.races.races)} ` +
+    "races: queries that end at about the moment of their deadline or abort, each followed by " +
+    "two others on the same few connections. A hundred thousand would take too long: a stop that " +
+    "reaches the server takes a connection of its own."
   );
 }
 

@@ -30,10 +30,8 @@ export function claimOfHolders(measured: HolderMeasured, figures: AllFigures): C
     vacuumPart(
       "A long transaction blocks vacuum: one that has written.",
       write.mostRemoved <= 0.05,
-      `Vacuum removed ${percent(write.mostRemoved)}; the table grew to ` +
-        `${figure(write.growth)} times its size. Of ${write.looks} looks ${write.withXid} found ` +
-        "a " +
-        "transaction id.",
+      `Vacuum removed ${percent(write.mostRemoved)}; the table grew to ${figure(write.growth)} ` +
+        `times its size. Of ${write.looks} looks ${write.withXid} found a transaction id.`,
     ),
     vacuumPart(
       "A long transaction blocks vacuum: one in repeatable read.",

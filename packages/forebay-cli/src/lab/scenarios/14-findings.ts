@@ -285,10 +285,9 @@ function adviceOf({ size }: HolderMeasured, figures: AllFigures): Findings["what
     notWhen:
       "What must be done all or not at all belongs in a transaction, kept short: in " +
       `${counted(size.rewrites, "rewrite")} the table grew to ${figure(figures.write.growth)} ` +
-      "times its size beside one that had written, to " +
-      `${figure(figures.conn.growth)} times beside the Conn. ` +
-      "A Conn takes one connection of the pool for as long as it is held; give many of them a " +
-      "bulkhead.",
+      `times its size beside one that had written, to ${figure(figures.conn.growth)} times ` +
+      "beside the Conn. A Conn takes one connection of the pool for as long as it is held; give " +
+      "many of them a bulkhead.",
   };
 }
 
@@ -299,8 +298,7 @@ function experimentText({ rounds, size }: HolderMeasured): string {
     "the two the session runs a query, or rests, and is looked at in pg_stat_activity. " +
     `${counted(rounds, "round")}. What VACUUM (VERBOSE) says it removed is counted, and so is ` +
     "what becomes of advisory locks. Nothing is timed against a clock: a session that is held " +
-    "for " +
-    "hours holds up what is rewritten in hours."
+    "for hours holds up what is rewritten in hours."
   );
 }
 
@@ -318,22 +316,18 @@ function caveatsOf(
       ? "No holder kept the table that it had read from being locked for ALTER TABLE."
       : "A change of the table that the holder had read (ACCESS EXCLUSIVE) had to wait beside: " +
         `${blocked.join("; ")}. A transaction keeps its locks on tables to its end, also where ` +
-        "it " +
-        "does not hold up vacuum.",
+        "it does not hold up vacuum.",
     "Vacuum looks at all sessions of the database: what one holder holds up is held up in every " +
       "table.",
-    "A scan of the table took " +
-      `${duration(figures.conn.scanMs)} beside the Conn in the end, ` +
+    `A scan of the table took ${duration(figures.conn.scanMs)} beside the Conn in the end, ` +
       `${duration(figures.write.scanMs)} beside the transaction that had written.`,
   ];
   if (read.withXmin > simple.withXmin) {
     caveats.unshift(
       "By the extended protocol, in which statements with parameters are sent, a result stays " +
         "open at the server until the next statement, and with it its snapshot: of the looks at " +
-        "a " +
-        `transaction that had read and rested ${read.withXmin} of ${read.looks} found one, by ` +
-        "the " +
-        `simple protocol (as psql uses it) ${simple.withXmin} of ${simple.looks}.`,
+        `a transaction that had read and rested ${read.withXmin} of ${read.looks} found one, by ` +
+        `the simple protocol (as psql uses it) ${simple.withXmin} of ${simple.looks}.`,
     );
   }
   if (measured.whyNoPooler !== undefined) caveats.push(measured.whyNoPooler);

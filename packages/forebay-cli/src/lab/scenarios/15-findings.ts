@@ -82,10 +82,9 @@ export function describeStats(
   return {
     headline:
       `stats() of ${figure(figures.largest.size)} connections took ` +
-      `${figure(figures.statsNs.value)} ns ` +
-      `(${withInterval(figures.sizeRatio)} times that of ${figures.smallest.size}), ` +
-      `${percent(figures.share.value)} of a request to the server; a gauge sampled every ` +
-      `${SAMPLE_MS} ms missed ${percent(figures.missedRatio)} of the ` +
+      `${figure(figures.statsNs.value)} ns (${withInterval(figures.sizeRatio)} times that of ` +
+      `${figures.smallest.size}), ${percent(figures.share.value)} of a request to the server; a ` +
+      `gauge sampled every ${SAMPLE_MS} ms missed ${percent(figures.missedRatio)} of the ` +
       "requests that found the pool full in short bursts.",
     experiment: experimentText(measured),
     claim: claimOfStats(measured, figures),
@@ -93,11 +92,9 @@ export function describeStats(
       verdict: verdictOf(checks),
       why:
         `A pool of ${figure(figures.largest.size)} took ${withInterval(figures.sizeRatio)} times ` +
-        "as long " +
-        `to describe as one of ${figures.smallest.size}, in ` +
+        `as long to describe as one of ${figures.smallest.size}, in ` +
         `${figure(Math.round(figures.largest.statsBytes))} bytes; requests with stats() each ` +
-        "time " +
-        `took ${withInterval(figures.realEach)} times the CPU time of those without.`,
+        `time took ${withInterval(figures.realEach)} times the CPU time of those without.`,
       checks,
     },
     predictions: [
@@ -234,8 +231,7 @@ function claimOfStats(measured: StatsMeasured, figures: StatsFigures): Claim {
       "Each call takes the pool's lock, which requests need as well.",
       "In Node there is no lock: one thread does all. What is left of the cost is the call's own " +
         `${withInterval(figures.statsNs)} ns, with ${figure(figures.largest.size)} connections ` +
-        "as with " +
-        `${figures.smallest.size} (${withInterval(figures.sizeRatio)} times).`,
+        `as with ${figures.smallest.size} (${withInterval(figures.sizeRatio)} times).`,
     ),
     estimatedPart(
       "Called at each request it slows requests down.",
@@ -331,9 +327,8 @@ function plotsOf(measured: StatsMeasured, figures: StatsFigures): Plot[] {
     barPlot(
       "What one look takes, by size of the pool",
       `stats() of ${figure(figures.largest.size)} connections takes ` +
-        `${withInterval(figures.sizeRatio)} ` +
-        `times as long as of ${figures.smallest.size}; histograms() ` +
-        `${times(figures.histogramsNs / figures.statsNs.value)} as long as stats().`,
+        `${withInterval(figures.sizeRatio)} times as long as of ${figures.smallest.size}; ` +
+        `histograms() ${times(figures.histogramsNs / figures.statsNs.value)} as long as stats().`,
       { label: "ns of CPU time", scale: "log" },
       measured.prices.flatMap((price) => [
         {
@@ -352,8 +347,7 @@ function plotsOf(measured: StatsMeasured, figures: StatsFigures): Plot[] {
     barPlot(
       "CPU time of a request, without a server",
       `stats() at each request makes it ${withInterval(figures.eachRatio)} times, a sampled ` +
-        "gauge " +
-        `${withInterval(figures.sampledRatio)} times. A query to the real server takes ` +
+        `gauge ${withInterval(figures.sampledRatio)} times. A query to the real server takes ` +
         `${duration(figures.requestMs)}.`,
       { label: "ns", scale: "log" },
       measured.looks.map(({ way, cpuNs }) => ({
@@ -378,12 +372,10 @@ function experimentText(measured: StatsMeasured): string {
     `stats() is called ${figure(measured.calls)} times on pools of ${sizes} connections, half of ` +
     "them in use, by a driver that answers at once. Requests look at the pool in " +
     `${measured.looks.length} ways, without a server and on the real one (${CALLERS} callers), ` +
-    "in " +
-    `${measured.rounds} rounds forward and backward. Then ` +
+    `in ${measured.rounds} rounds forward and backward. Then ` +
     `${figure(measured.short.requests + measured.long.requests)} requests come in bursts that ` +
     `fill a pool of ${BURST_SIZE} for some tens of milliseconds or for more than half a second, ` +
-    "and " +
-    "each asks both the pool and the gauge whether it is full. Nothing is scaled in time."
+    "and each asks both the pool and the gauge whether it is full. Nothing is scaled in time."
   );
 }
 
@@ -391,16 +383,13 @@ function caveatsOf(measured: StatsMeasured, figures: StatsFigures): string[] {
   const histogramsNs = median(lookNamed(measured, HISTOGRAMS).cpuNs);
   return [
     "Go is not run. There the lock is real; how much it costs depends on the number of cores " +
-      "that " +
-      "ask for it at once, which one thread cannot show.",
+      "that ask for it at once, which one thread cannot show.",
     `What does cost something is histograms(): ${figure(Math.round(figures.histogramsNs))} ns a ` +
       "call, which took a request from " +
       `${figure(Math.round(median(lookNamed(measured, NO_LOOK).cpuNs)))} ` +
       `to ${figure(Math.round(histogramsNs))} ns of CPU time without a server.`,
     "How often the gauge is wrong depends on how long the pool is full at a time: in short " +
-      "bursts " +
-      `it missed ${percent(figures.missedRatio)} of the requests that found it full, in long ` +
-      "ones " +
-      `${percent(figures.missedLongRatio)}.`,
+      `bursts it missed ${percent(figures.missedRatio)} of the requests that found it full, in ` +
+      `long ones ${percent(figures.missedLongRatio)}.`,
   ];
 }

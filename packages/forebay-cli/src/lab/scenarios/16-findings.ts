@@ -66,8 +66,7 @@ const ADVICE: Findings["whatToSet"] = {
     "pg: pool.waitingCount · HikariCP: hikaricp.connections.acquire",
   when:
     "For every change of the pool: with more callers than connections, or the pool has nothing " +
-    "to " +
-    "do. With a statement of your own: SELECT 1 times the client.",
+    "to do. With a statement of your own: SELECT 1 times the client.",
   notWhen:
     "A closed load says nothing about latency under real traffic, where requests come whether or " +
     "not others have ended: for that the open load.",
@@ -85,8 +84,7 @@ export function describeBench(
   return {
     headline:
       `With ${listed(figures.templateCallers.map(String))} callers on ${measured.size} ` +
-      "connections " +
-      `the guide's benchmark counted ${figure(figures.templateWaits)} waits in ` +
+      `connections the guide's benchmark counted ${figure(figures.templateWaits)} waits in ` +
       `${figure(figures.templateRequests)} queries; with ${measured.crowded.arm.callers} callers ` +
       `${figure(crowded.waitsPerRequest)} a query. There twice the pool gave ` +
       `${withInterval(figures.fastGain)} times the throughput of SELECT 1, and ` +
@@ -263,8 +261,7 @@ function claimOfBench(measured: BenchMeasured, figures: BenchFigures): Claim {
         `It cannot show what it is for: ${listed(whys)}. Twice the pool gave ` +
         `${withInterval(figures.fastGain)} times the throughput of SELECT 1 and ` +
         `${withInterval(figures.slowGain)} times that of a query of ${SLEEP_MS} ms, and waits ` +
-        "were " +
-        `${figure(figures.fastWaits)} and ${figure(figures.slowWaits)} a query.`,
+        `were ${figure(figures.fastWaits)} and ${figure(figures.slowWaits)} a query.`,
       holds: `Twice the pool gave ${withInterval(figures.fastGain)} times the throughput.`,
       inconclusive:
         `Twice the pool gave ${withInterval(figures.fastGain)} times the throughput ` +
@@ -418,8 +415,7 @@ function experimentText(measured: BenchMeasured): string {
     `${figure(measured.equal.arm.requests)} queries a turn. Last an open load at ` +
     `${listed(measured.open.map(({ ratio }) => percent(ratio)))} of the throughput with as many ` +
     "callers as connections. Figures are of the steady part of each turn: without the first " +
-    "fifth " +
-    "of the queries, and without those after the first caller has stopped."
+    "fifth of the queries, and without those after the first caller has stopped."
   );
 }
 
@@ -429,8 +425,7 @@ function caveatsOf(measured: BenchMeasured, figures: BenchFigures): string[] {
   return [
     "Go is not run: the number of its goroutines is, as callers. In Node all callers share one " +
       `thread, which was busy ${percent(totalsOf(measured.crowded).utilisationRatio)} of the ` +
-      "time " +
-      `with ${measured.crowded.arm.callers} of them.`,
+      `time with ${measured.crowded.arm.callers} of them.`,
     `The template reports totals: here ${figure(waits)} waits, which says nothing without the ` +
       `${figure(crowded.requests)} queries. A longer run has more.`,
     "By its text it also ignores the error of Scan, so that failures count as queries, and never " +

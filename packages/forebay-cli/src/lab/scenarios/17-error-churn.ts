@@ -236,8 +236,7 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
         "rule alone differs.",
       `A connection takes ${duration(connectP50Ms)} here, as long as ` +
         `${figure(connectP50Ms / queryP50Ms)} queries; over a network, or with more ` +
-        "authentication, " +
-        "more.",
+        "authentication, more.",
       figures.countsServer
         ? "CPU time is that of this process and the server."
         : "The server's CPU time cannot be seen from here; CPU time is of this process alone.",
@@ -283,22 +282,19 @@ function claimOfChurn(figures: Figures, queriesADial: number): Claim {
       p99,
       { to: 0.9 },
       `p99 ${duration(p99Ms.closes)}; where connections are kept it is ${withInterval(p99)} ` +
-        "times " +
-        "that.",
+        "times that.",
     ),
     estimatedPart(
       "And CPU time.",
       cpu,
       { to: 0.8 },
-      `Kept connections take ${withInterval(cpu)} times as much a request; a dial takes as ` +
-        "long as " +
-        `${figure(queriesADial)} queries.`,
+      `Kept connections take ${withInterval(cpu)} times as much a request; a dial takes as long ` +
+        `as ${figure(queriesADial)} queries.`,
     ),
   ];
   return claimOf(
     "node-postgres closes the connection at every failed pool.query, so that a workload with " +
-      "unique " +
-      "violations dials for each.",
+      "unique violations dials for each.",
     parts,
     {
       holds:

@@ -132,13 +132,11 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
     headline:
       `With ${CALLERS} callers for ${CONNECTIONS} connections, p99.9 was ` +
       `${duration(p999Ms.random)} where waiters are served at random and ` +
-      `${duration(p999Ms.fifo)} ` +
-      `in order of arrival, the mean ${figure(figures.mean.value)} times the same.`,
+      `${duration(p999Ms.fifo)} in order of arrival, the mean ${figure(figures.mean.value)} times the same.`,
     experiment:
       `${CALLERS} callers, each with one query of ${duration(WORK_MS)} after the other, on ` +
       `${CONNECTIONS} connections of Forebay's pool with waiterOrder "random" (database/sql's ` +
-      "rule) " +
-      `and "fifo". ${crowded.fifo.length} rounds, forward and backward in turn. Control: ` +
+      `rule) and "fifo". ${crowded.fifo.length} rounds, forward and backward in turn. Control: ` +
       `${CONNECTIONS} callers, of whom nobody has to wait.`,
     claim: claimOfOrder(figures),
     forebay: {
@@ -174,8 +172,7 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
       "database/sql itself is not run: its order is, in Forebay's pool, so that the order alone " +
         "differs.",
       "A closed load of more callers than connections: some always wait. At lower load fewer " +
-        "wait, " +
-        "and the orders differ less.",
+        "wait, and the orders differ less.",
       ...(context.isQuick ? ["Quick run: p99.9 of a turn is one or two requests."] : []),
     ],
   };
@@ -228,8 +225,7 @@ function claimOfOrder({ p999, mean, spread }: Figures): Claim {
   ];
   return claimOf(
     "database/sql serves waiters in random order, so that under load some wait many times as " +
-      "long " +
-      "as others (golang/go#31708).",
+      "long as others (golang/go#31708).",
     parts,
     {
       holds:

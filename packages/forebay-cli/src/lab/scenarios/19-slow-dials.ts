@@ -128,9 +128,8 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
     experiment:
       `${REQUESTS} requests of ${duration(WORK_MS)} come at once to a pool with ${READY} idle ` +
       `connections, where each new one takes ${duration(DIAL_MS)} (a beforeConnect hook that ` +
-      "waits) " +
-      "and the handshake. " +
-      `${measured.few.length} rounds, forward and backward in turn, each with a pool of its own.`,
+      `waits) and the handshake. ${measured.few.length} rounds, forward and backward in turn, ` +
+      "each with a pool of its own.",
     claim: claimOfSpike(figures),
     forebay: {
       verdict: verdictOf(checks),
@@ -208,9 +207,8 @@ function claimOfSpike(figures: Figures): Claim {
   ];
   return claimOf(
     "In a spike with slow connects, a pool that opens a connection for each caller opens many " +
-      "that " +
-      "are not needed; one that waits for those coming free serves the spike as soon (HikariCP, " +
-      "Welcome to the Jungle).",
+      "that are not needed; one that waits for those coming free serves the spike as soon " +
+      "(HikariCP, Welcome to the Jungle).",
     parts,
     {
       holds: `${figure(opened.few)} connections did what ${figure(opened.each)} did.`,

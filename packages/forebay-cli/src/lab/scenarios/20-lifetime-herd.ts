@@ -115,9 +115,8 @@ function describe(measured: Measured, lifetimes: number, judge: Judge): Findings
   return {
     headline:
       `Of ${CONNECTIONS} connections opened together, up to ${figure(none.peak)} were dialed ` +
-      "again " +
-      `within ${duration(WINDOW_MS)} without jitter, ${figure(some.peak)} with a tenth, and ` +
-      `${figure(half.peak)} with a half.`,
+      `again within ${duration(WINDOW_MS)} without jitter, ${figure(some.peak)} with a tenth, ` +
+      `and ${figure(half.peak)} with a half.`,
     experiment:
       `Three pools of ${CONNECTIONS} connections that are kept open (minIdleConns), for ` +
       `${figure(lifetimes)} lifetimes of ${duration(LIFETIME_MS)}, side by side. Half an hour is ` +
@@ -153,9 +152,8 @@ function describe(measured: Measured, lifetimes: number, judge: Judge): Findings
     whatToSet: ADVICE,
     caveats: [
       "One process: a fleet that was deployed at once does the same, times its instances.",
-      "With maxDialing at its default of 4 a pool spreads its own herd over some dials' time; " +
-        "a fleet's " +
-        "it cannot.",
+      "With maxDialing at its default of 4 a pool spreads its own herd over some dials' time; a " +
+        "fleet's it cannot.",
     ],
   };
 }
@@ -203,9 +201,7 @@ function questionsOf({ none, half }: Measured, lifetimes: number): Question[] {
       threshold: { atLeast: CONNECTIONS / 2 },
     },
     {
-      name:
-        "Lifetimes that were used up, jitter of a half (each is shorter by a quarter on " +
-        "average)",
+      name: "Lifetimes used up, jitter of a half (each is shorter by a quarter on average)",
       estimate: exact(half.atMs.length / CONNECTIONS / lifetimes),
       threshold: { from: 0.7, to: 1.6 },
     },
@@ -235,8 +231,7 @@ function plotOf(measured: Measured): LinePlot {
     note:
       `Without jitter they come in steps of up to ${figure(none.peak)}; with a half at most ` +
       `${figure(half.peak)} come together. ` +
-      `${figure(sum(NAMES.map((name) => measured[name].atMs.length)))} ` +
-      "in all.",
+      `${figure(sum(NAMES.map((name) => measured[name].atMs.length)))} in all.`,
     x: { label: "ms", scale: "linear" },
     y: { label: "dials so far", scale: "linear" },
     series: NAMES.map((name) => ({

@@ -196,8 +196,7 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
         what: "Requests that time out where all nest, at least",
         theory:
           `the first ${CONNECTIONS} of each crowd of ${CROWD} hold all connections, and none ` +
-          "gives " +
-          "one back before its own deadline",
+          "gives one back before its own deadline",
         predicted: (100 * CONNECTIONS) / CROWD,
         measured: (100 * silent.timedOut) / silent.requests,
         unit: "%",

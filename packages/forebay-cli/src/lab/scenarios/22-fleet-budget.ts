@@ -147,18 +147,16 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
   const checks = questionsOf(measured).map(judge);
   return {
     headline:
-      `With ${figure(connections)} connections for ${INSTANCES} instances, ` +
-      `${figure(sizes.even)} each ` +
-      `had the server refuse ${figure(refusedEven)} connections during ${figure(even.length)} ` +
-      "rolling " +
-      `deploys; ${figure(sizes.budget)} each, with room for the surge, ${figure(refusedBudget)}.`,
+      `With ${figure(connections)} connections for ${INSTANCES} instances, ${figure(sizes.even)} ` +
+      `each had the server refuse ${figure(refusedEven)} connections during ` +
+      `${figure(even.length)} rolling deploys; ${figure(sizes.budget)} each, with room for the ` +
+      `surge, ${figure(refusedBudget)}.`,
     experiment:
       `${INSTANCES} pools, each an instance that keeps its connections open, under a load of ` +
       `${figure(100 * LOAD)} %. One by one a new instance comes, and an old one goes ` +
       `${duration(STEP_MS)} later, so that there is one more for a while. The server has ` +
       `${figure(connections)} connections for them. ${even.length} deploys for each size, in ` +
-      "turn. A " +
-      `deploy of minutes is scaled to ${duration(INSTANCES * 2 * STEP_MS)}.`,
+      `turn. A deploy of minutes is scaled to ${duration(INSTANCES * 2 * STEP_MS)}.`,
     claim: claimOfFleet({ refusedEven, refusedBudget, sizes }),
     forebay: {
       verdict: verdictOf(checks),
@@ -190,16 +188,14 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
         "monitoring, too. The same for SetMaxOpenConns in Go, max in pg, maximumPoolSize in " +
         "HikariCP.",
       notWhen:
-        "Where the fleet scales by itself far beyond what the server has, no division is " +
-        "right: put a " +
-        "pooler in between.",
+        "Where the fleet scales by itself far beyond what the server has, no division is right: " +
+        "put a pooler in between.",
     },
     caveats: [
       "All instances run in this process, so that they share its event loop.",
       "A refused connection is dialed again after a pause, and Forebay's callers wait for one " +
-        "that is " +
-        'free: that is why requests need not fail. With database/sql, pg or dialErrors: "reject" ' +
-        "each refused dial is an error for somebody.",
+        "that is free: that is why requests need not fail. With database/sql, pg or dialErrors: " +
+        '"reject" each refused dial is an error for somebody.',
     ],
   };
 }
@@ -213,8 +209,7 @@ function plotsOf(
     barPlot(
       "Connections refused by the server",
       `${figure(refusedEven)} with ${figure(sizes.even)} connections each, ` +
-        `${figure(refusedBudget)} ` +
-        `with ${figure(sizes.budget)}.`,
+        `${figure(refusedBudget)} with ${figure(sizes.budget)}.`,
       { label: "dials refused", scale: "linear" },
       [
         { name: WAYS.even.name, value: refusedEven, role: WAYS.even.role },

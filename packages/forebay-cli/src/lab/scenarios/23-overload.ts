@@ -179,8 +179,7 @@ function describe(
   return {
     headline:
       `At ${figure(OVERLOAD)} times what the pool can serve, ${percent(inTime.fifo.value)} of ` +
-      "the " +
-      `requests were answered within ${duration(PATIENCE_MS)} in order of arrival, and ` +
+      `the requests were answered within ${duration(PATIENCE_MS)} in order of arrival, and ` +
       `${percent(inTime.codel.value)} with shedding, those after ${duration(servedP50Ms.codel)} ` +
       `(p50) rather than ${duration(servedP50Ms.fifo)}.`,
     experiment:
@@ -222,9 +221,8 @@ function describe(
     plots: plotsOf(measured, figures),
     whatToSet: ADVICE,
     caveats: [
-      "The clients' patience is the pool's acquireTimeoutMs in all arms; what was served " +
-        "later than " +
-        "that counts as not answered.",
+      "The clients' patience is the pool's acquireTimeoutMs in all arms; what was served later " +
+        "than that counts as not answered.",
       "The work is pg_sleep: a server that gets slower under load makes it worse.",
       ...(context.isQuick ? ["Quick run: short turns."] : []),
     ],
@@ -259,6 +257,8 @@ function plotsOf(measured: Measured, { inTime, servedP50Ms }: Figures): Plot[] {
 
 function claimOfOverload(figures: Figures): Claim {
   const { inTime, gain } = figures;
+  const comparison =
+    `Answered in time: ${percent(inTime.fifo.value)} against ` + `${percent(inTime.codel.value)}.`;
   const parts = [
     estimatedPart(
       "In overload, order of arrival serves nearly everybody too late.",
@@ -283,12 +283,8 @@ function claimOfOverload(figures: Figures): Claim {
       "(CoDel) keeps the goodput near what the pool can serve.",
     parts,
     {
-      holds:
-        `Answered in time: ${percent(inTime.fifo.value)} against ` +
-        `${percent(inTime.codel.value)}.`,
-      refuted:
-        `Answered in time: ${percent(inTime.fifo.value)} against ` +
-        `${percent(inTime.codel.value)}.`,
+      holds: comparison,
+      refuted: comparison,
       inconclusive:
         `Answered in time: ${withInterval(inTime.fifo)} against ` +
         `${withInterval(inTime.codel)} (shares of 1).`,

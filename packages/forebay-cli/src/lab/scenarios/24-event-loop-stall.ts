@@ -165,28 +165,23 @@ function describe(measured: Measured, judge: Judge): Findings {
     headline:
       `When the event loop stood still for ${duration(STALL_MS)}, ` +
       `${figure(timers.callers - timers.served)} of ${figure(timers.callers)} callers with ` +
-      "timers " +
-      `of their own failed, and ${figure(pool.callers - pool.served)} of ${figure(pool.callers)} ` +
-      `with the pool's acquire timeout; Forebay closed ${figure(pool.idleClosed)} connections as ` +
-      "idle for too long.",
+      `timers of their own failed, and ${figure(pool.callers - pool.served)} of ` +
+      `${figure(pool.callers)} with the pool's acquire timeout; Forebay closed ` +
+      `${figure(pool.idleClosed)} connections as idle for too long.`,
     experiment:
-      `${CALLERS} callers at once want ${duration(WORK_MS)} each on ${CONNECTIONS} ` +
-      "connections, and " +
-      `wait at most ${duration(PATIENCE_MS)}; a moment later the event loop is busy for ` +
+      `${CALLERS} callers at once want ${duration(WORK_MS)} each on ${CONNECTIONS} connections, ` +
+      `and wait at most ${duration(PATIENCE_MS)}; a moment later the event loop is busy for ` +
       `${duration(STALL_MS)}, and once more while all connections are idle, of which none may be ` +
       `idle for longer than ${duration(IDLE_MS)}. ${measured.pool.length} rounds, in turn. ` +
-      "Control: " +
-      "the same without a stall.",
+      "Control: the same without a stall.",
     claim: claimOfStall({ timers, pool, calm }),
     forebay: {
       verdict: verdictOf(checks),
       why:
-        "Time in which the event loop stands still counts as not passed: " +
-        `${figure(pool.served)} of ` +
-        `${figure(pool.callers)} were served, ${figure(pool.idleClosed)} connections expired, ` +
-        "and " +
-        `in ${figure(told)} of ${figure(measured.pool.length)} rounds onWarning was told of a ` +
-        "stall.",
+        `Time in which the event loop stands still counts as not passed: ${figure(pool.served)} ` +
+        `of ${figure(pool.callers)} were served, ${figure(pool.idleClosed)} connections expired, ` +
+        `and in ${figure(told)} of ${figure(measured.pool.length)} rounds onWarning was told of ` +
+        "a stall.",
       checks,
     },
     predictions: [
@@ -212,11 +207,10 @@ function describe(measured: Measured, judge: Judge): Findings {
     whatToSet: ADVICE,
     caveats: [
       "The stall is a busy loop in this process, at a moment of the lab's choosing.",
-      "Forebay takes it for a stall when a timer of the pool is late by more than a second: " +
-        "one of " +
-        `${duration(STALL_MS)} after an acquire timeout of ${duration(PATIENCE_MS)} is, one ` +
-        "that ends " +
-        "sooner after the deadline is not, and callers whose time is up are then told so.",
+      "Forebay takes it for a stall when a timer of the pool is late by more than a second: one " +
+        `of ${duration(STALL_MS)} after an acquire timeout of ${duration(PATIENCE_MS)} is, one ` +
+        "that ends sooner after the deadline is not, and callers whose time is up are then told " +
+        "so.",
       "What runs on the server meanwhile goes on; only the news of it waits in the socket.",
     ],
   };
@@ -262,9 +256,8 @@ function claimOfStall({ timers, pool, calm }: Readonly<Record<WayName, Count>>):
     ),
   ];
   return claimOf(
-    "When Node's event loop stands still, every timeout that was running fires at once: " +
-      "callers are " +
-      "turned away and connections closed for no fault of the database.",
+    "When Node's event loop stands still, every timeout that was running fires at once: callers " +
+      "are turned away and connections closed for no fault of the database.",
     parts,
     {
       holds:

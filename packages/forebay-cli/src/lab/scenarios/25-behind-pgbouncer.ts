@@ -49,8 +49,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
   if (context.server.kind !== "embedded") {
     throw new ScenarioNotPossible(
       "It starts a PgBouncer that knows the server's password, so it runs on a server of the " +
-        "lab's " +
-        "own only: run it without --dsn and DATABASE_URL.",
+        "lab's own only: run it without --dsn and DATABASE_URL.",
     );
   }
   if (findPgBouncer() === undefined) throw new ScenarioNotPossible(PGBOUNCER_MISSING, "pgbouncer");

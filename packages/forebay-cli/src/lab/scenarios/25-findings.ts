@@ -40,8 +40,7 @@ export function describePooler(
       `${counted(crowd.transaction.peak, "connection")} of the server instead of ` +
       `${figure(crowd.direct.peak)}, and a query took ${withInterval(price)} times as long; a ` +
       `Conn's queries ran in ${counted(transaction.connProcesses, "session")}, and another ` +
-      "client " +
-      `had what it had SET in ${transaction.setLeaked} of ${transaction.settings} trials.`,
+      `client had what it had SET in ${transaction.setLeaked} of ${transaction.settings} trials.`,
     experiment: experimentText(measured),
     claim: claimOfPooler(measured),
     forebay: {
@@ -69,8 +68,7 @@ export function describePooler(
     caveats: [
       "The first transaction of a client that found its session changed gave " +
         `${transaction.firstTx} in transaction mode by default, ${transaction.firstTxAdvised} ` +
-        "with " +
-        'statementMode "cache-describe".',
+        'with statementMode "cache-describe".',
       "The way to PgBouncer has no TLS here, the way without it has: a connection took " +
         `${duration(dialMs.transaction)} to PgBouncer and ${duration(dialMs.direct)} to the ` +
         "server.",
@@ -313,8 +311,7 @@ function adviceOf({ crowd, probes }: PoolerMeasured): Findings["whatToSet"] {
       `${CLIENTS} connections of the pools took ${figure(crowd.transaction.peak)} of the server.`,
     notWhen:
       "For what needs a session: LISTEN, locks of a session, SET, temporary tables. In " +
-      "transaction " +
-      `mode a Conn had ${figure(transaction.connProcesses)} sessions, and of ` +
+      `transaction mode a Conn had ${figure(transaction.connProcesses)} sessions, and of ` +
       `${transaction.settings} settings ${transaction.setLeaked} reached another client. Connect ` +
       "to the server itself for these, or to PgBouncer in session mode.",
   };

@@ -169,28 +169,24 @@ function describe(measured: Measured, judge: Judge): Findings {
     headline:
       `Of ${figure(totalOf(graceful, (one) => one.requests))} requests around ` +
       `${figure(graceful.length)} shutdowns, close cut ${figure(dropped(graceful))} off, and ` +
-      "ended " +
-      `within ${duration(closeMs)}; ending without waiting cut off ${figure(dropped(forced))} of ` +
-      `${figure(totalOf(forced, (one) => one.requests))}. With a statement that hangs, close ` +
-      `ended within ${duration(hungMs)}.`,
+      `ended within ${duration(closeMs)}; ending without waiting cut off ` +
+      `${figure(dropped(forced))} of ${figure(totalOf(forced, (one) => one.requests))}. With a ` +
+      `statement that hangs, close ended within ${duration(hungMs)}.`,
     experiment:
       `${RATE_PER_S} requests a second of ${duration(WORK_MS)} on ${CONNECTIONS} connections; ` +
-      "after " +
-      `${duration(CLOSE_AT_MS)} the pool is closed, and requests go on coming. Once without ` +
-      "waiting " +
-      "for what is running, once with the default drainTimeoutMs of 10 s, once with a statement " +
-      `that hangs and a drainTimeoutMs of ${duration(DRAIN_MS)}. ${graceful.length} rounds, ` +
-      "in turn.",
+      `after ${duration(CLOSE_AT_MS)} the pool is closed, and requests go on coming. Once ` +
+      "without waiting for what is running, once with the default drainTimeoutMs of 10 s, once " +
+      `with a statement that hangs and a drainTimeoutMs of ${duration(DRAIN_MS)}. ` +
+      `${graceful.length} rounds, in turn.`,
     claim: claimOfShutdown(measured, closeMs, hungMs),
     forebay: {
       verdict: verdictOf(checks),
       why:
         `close turned ${figure(totalOf(graceful, (one) => one.turnedAway))} requests away with ` +
-        `POOL_CLOSED, which another instance can serve, and let ` +
+        "POOL_CLOSED, which another instance can serve, and let " +
         `${figure(totalOf(graceful, (one) => one.served))} end; ` +
-        `${figure(totalOf([...forced, ...graceful, ...hung], (one) => one.backends))} ` +
-        "backends were " +
-        "left on the server after all shutdowns.",
+        `${figure(totalOf([...forced, ...graceful, ...hung], (one) => one.backends))} backends ` +
+        "were left on the server after all shutdowns.",
       checks,
     },
     predictions: [
