@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type {
-  BenchArm,
-  BenchRun,
+import {
+  type BenchArm,
+  type BenchRun,
+  SLEEP,
 } from "../../../packages/forebay-cli/src/lab/scenarios/16-arms.ts";
 import { describeBench } from "../../../packages/forebay-cli/src/lab/scenarios/16-findings.ts";
 import { eight, madeUpContext, madeUpTurn, plainJudge, saidBy } from "./made-up-turns.ts";
@@ -17,16 +18,18 @@ interface Closed {
   readonly waits?: number;
   readonly busy?: number;
   readonly cpuMs?: number;
+  readonly sql?: string;
 }
 
 /** A run that keeps to the laws of closed systems. */
-function closed({ callers, size = SIZE, perS, waits, busy = 1, cpuMs = 30 }: Closed): BenchRun {
+function closed(run: Closed): BenchRun {
+  const { callers, size = SIZE, perS, waits, busy = 1, cpuMs = 30, sql = "SELECT 1" } = run;
   const arm: BenchArm = {
     name: `${callers} callers`,
     role: "variant",
     callers,
     size,
-    sql: "SELECT 1",
+    sql,
     requests: 1000,
     slowedRatio: 0,
   };
@@ -52,7 +55,7 @@ function closed({ callers, size = SIZE, perS, waits, busy = 1, cpuMs = 30 }: Clo
 
 /** SELECT 1 gives as much whatever the pool, a slow query as much as there are connections. */
 function measured(changed: Partial<BenchMeasured> = {}): BenchMeasured {
-  const slow = { callers: 80, busy: 0.1 };
+  const slow = { callers: 80, busy: 0.1, sql: SLEEP };
   return {
     rounds: 8,
     size: SIZE,
@@ -64,7 +67,7 @@ function measured(changed: Partial<BenchMeasured> = {}): BenchMeasured {
     fastWhole: closed({ callers: 80, perS: 10_000 }),
     slowHalf: closed({ ...slow, size: 10, perS: 1000 }),
     slowWhole: closed({ ...slow, perS: 2000 }),
-    slowRoomy: closed({ callers: 10, size: 10, perS: 1000, busy: 0.1 }),
+    slowRoomy: closed({ ...slow, callers: 10, size: 10, perS: 1000 }),
     same: closed({ callers: 20, perS: 10_000 }),
     twin: closed({ callers: 20, perS: 10_000 }),
     slowed: closed({ callers: 20, perS: 8333, cpuMs: 36 }),

@@ -5,6 +5,7 @@ import {
   medianRatio,
   normalCdf,
   takeTurns,
+  takeTurnsByName,
 } from "../../../packages/forebay-cli/src/lab/compare.ts";
 import {
   type LabRandom,
@@ -31,6 +32,24 @@ describe("turns", () => {
       ["B0", "B1", "B2"],
       ["C0", "C1", "C2"],
     ]);
+  });
+
+  test("arms with names take the same turns, and give theirs by name", async () => {
+    const order: string[] = [];
+    const given = await takeTurnsByName({
+      rounds: 2,
+      signal: new AbortController().signal,
+      names: ["one", "two"],
+      take: (name, round, note) => {
+        order.push(`${name}${round}`);
+        return Promise.resolve(note);
+      },
+    });
+    expect(order).toEqual(["one0", "two0", "two1", "one1"]);
+    expect(given).toEqual({
+      one: ["round 1 of 2", "round 2 of 2"],
+      two: ["round 1 of 2", "round 2 of 2"],
+    });
   });
 
   test("an abort ends the turns with the signal's reason", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { DeadlineError, withDeadline } from "../../../packages/forebay-cli/src/lab/deadline.ts";
-import { failureKind } from "../../../packages/forebay-cli/src/lab/load.ts";
+import { failureKind } from "../../../packages/forebay-cli/src/lab/failures.ts";
 import { VirtualClock } from "../../../packages/forebay/src/testing/index.ts";
 
 function labClock() {

@@ -1,10 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { failureKind } from "../../../packages/forebay-cli/src/lab/failures.ts";
 import { histogramOf } from "../../../packages/forebay-cli/src/lab/histogram.ts";
-import {
-  failureKind,
-  runClosedLoad,
-  runOpenLoad,
-} from "../../../packages/forebay-cli/src/lab/load.ts";
+import { runClosedLoad, runOpenLoad } from "../../../packages/forebay-cli/src/lab/load.ts";
 import { ManualClock } from "./manual-clock.ts";
 
 /** A server that serves one request at a time in 1 ms, and nothing between 100 and 600 ms. */

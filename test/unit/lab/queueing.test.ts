@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  closedWaitMs,
   erlangB,
   erlangC,
   fitUsl,
@@ -179,5 +180,14 @@ describe("the law of scalability", () => {
 
   test("too few points give no fit", () => {
     expect(fitUsl([[1, 500]])).toBeUndefined();
+  });
+});
+
+describe("closed loads", () => {
+  test("those without a connection wait, and none where there are enough", () => {
+    const run = { callers: 80, size: 20, requests: 10_000, durationMs: 1000 };
+    expect(closedWaitMs(run)).toBeCloseTo(6);
+    expect(closedWaitMs({ ...run, callers: 20 })).toBe(0);
+    expect(closedWaitMs({ ...run, callers: 4 })).toBe(0);
   });
 });

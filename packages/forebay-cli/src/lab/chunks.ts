@@ -3,6 +3,7 @@
 // times over; of each arm the quick pieces count, since what made the others slow was not the arm.
 
 import { readFileSync } from "node:fs";
+import { sum } from "./compare.ts";
 import { LatencyHistogram } from "./histogram.ts";
 import type { ScenarioContext } from "./scenario.ts";
 import type { Turn } from "./turn.ts";
@@ -89,16 +90,14 @@ export async function chunkedTurn(
 }
 
 function turnOf(piece: Pieces, each: number, utilisationRatio: number): ChunkedTurn {
-  const sum = (values: readonly number[]): number =>
-    values.reduce((total, value) => total + value, 0) * each;
   return {
     requests: piece.response.count,
     response: piece.response,
     failed: 0,
     failures: {},
-    durationMs: sum(piece.timesMs),
+    durationMs: sum(piece.timesMs) * each,
     utilisationRatio,
-    clientCpuMs: sum(piece.cpusMs),
+    clientCpuMs: sum(piece.cpusMs) * each,
     serverCpuMs: undefined,
     timeMs: lowerQuartile(piece.timesMs),
     cpuMs: lowerQuartile(piece.cpusMs),

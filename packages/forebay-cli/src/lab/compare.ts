@@ -41,6 +41,34 @@ export async function takeTurns<T>(turns: Turns<T>): Promise<T[][]> {
   return given;
 }
 
+/** A value for each name. */
+export function byName<N extends string, T>(names: readonly N[], of: (name: N) => T): Record<N, T> {
+  return Object.fromEntries(names.map((name) => [name, of(name)])) as Record<N, T>;
+}
+
+/** Arms that have names, and are run in turns. */
+export interface NamedTurns<N extends string, T> {
+  readonly rounds: number;
+  readonly signal: AbortSignal;
+  readonly names: readonly N[];
+  /** One turn of the named arm. `note` says which round it is, for a person. */
+  take(name: N, round: number, note: string): Promise<T>;
+}
+
+/** As `takeTurns`; what each arm's turns gave, by name. */
+export async function takeTurnsByName<N extends string, T>(
+  turns: NamedTurns<N, T>,
+): Promise<Record<N, readonly T[]>> {
+  const { names, rounds, signal } = turns;
+  const noteOf = (round: number): string => `round ${round + 1} of ${rounds}`;
+  const given = await takeTurns({
+    rounds,
+    signal,
+    arms: names.map((name) => (round: number) => turns.take(name, round, noteOf(round))),
+  });
+  return byName(names, (name) => given[names.indexOf(name)] ?? []);
+}
+
 /** The middle value, or the mean of the two in the middle. NaN of nothing. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -2,6 +2,7 @@
 // where each of a number of callers asks again as soon as it is served. Knows nothing of databases.
 
 import type { LabClock } from "./clock.ts";
+import { countFailure, failureKind } from "./failures.ts";
 import { LatencyHistogram } from "./histogram.ts";
 
 /** What an open load does. */
@@ -66,8 +67,7 @@ export async function runOpenLoad(load: OpenLoad): Promise<OpenLoadResult> {
       (error: unknown) => {
         responseMs[index] = clock.nowMs() - dueAtMs;
         failed[index] = 1;
-        const kind = failureKind(error);
-        failures[kind] = (failures[kind] ?? 0) + 1;
+        countFailure(failures, failureKind(error));
       },
     );
     pending.add(ended);
@@ -164,20 +164,4 @@ export async function runClosedLoad(load: ClosedLoad): Promise<ClosedLoadResult>
   const ends = await Promise.allSettled(callers);
   for (const end of ends) if (end.status === "rejected") throw end.reason;
   return { response, requests: response.count, durationMs: clock.nowMs() - startedAtMs };
-}
-
-/**
- * A short name for a failure: its code (an SQLSTATE, a system or a Forebay code), or else its
- * class.
- */
-export function failureKind(error: unknown): string {
-  for (let depth = 0, at = error; depth < 4 && typeof at === "object" && at !== null; depth++) {
-    const { code } = at as { readonly code?: unknown };
-    const { cause } = at as { readonly cause?: unknown };
-    const wraps = code === "CONNECT_FAILED" || code === "POOL_TIMEOUT" || code === undefined;
-    if (typeof code === "string" && !(wraps && cause !== undefined)) return code;
-    if (cause === undefined) break;
-    at = cause;
-  }
-  return error instanceof Error ? error.name : typeof error;
 }

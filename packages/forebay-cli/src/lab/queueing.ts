@@ -298,3 +298,17 @@ export function fitUsl(points: readonly (readonly [number, number])[]): UslFit |
   const sigma = Math.max(0, linear - kappa);
   return { single, sigma, kappa, peak: kappa === 0 ? Infinity : Math.sqrt((1 - sigma) / kappa) };
 }
+
+/**
+ * The mean wait for a connection in a closed load without think time: those of the `callers` who
+ * have none of the `size` connections wait, so that a request waits (callers - size) / throughput.
+ * 0 where there are connections for all.
+ */
+export function closedWaitMs(run: {
+  readonly callers: number;
+  readonly size: number;
+  readonly requests: number;
+  readonly durationMs: number;
+}): number {
+  return (Math.max(0, run.callers - run.size) * run.durationMs) / run.requests;
+}

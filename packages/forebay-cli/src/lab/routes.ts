@@ -3,7 +3,7 @@
 
 import { setMaxListeners } from "node:events";
 import { LatencyHistogram } from "./histogram.ts";
-import { failureKind } from "./load.ts";
+import { countFailure, failureKind, failuresOf } from "./failures.ts";
 import type { ScenarioContext } from "./scenario.ts";
 import { openTurn, type Turn } from "./turn.ts";
 
@@ -81,8 +81,7 @@ export async function routesTurn<Name extends string>(
           return;
         }
         count.failed++;
-        const kind = failureKind(error);
-        count.failures[kind] = (count.failures[kind] ?? 0) + 1;
+        countFailure(count.failures, failureKind(error));
         throw error;
       } finally {
         if (!isCut && --toEnd === 0) cutter.abort();
@@ -110,7 +109,7 @@ export function totalOf(results: readonly RouteResult[]): RouteResult {
     done: 0,
     cut: 0,
     failed: 0,
-    failures: {},
+    failures: failuresOf(results),
     response: new LatencyHistogram(),
   };
   for (const result of results) {
@@ -118,9 +117,6 @@ export function totalOf(results: readonly RouteResult[]): RouteResult {
     total.done += result.done;
     total.cut += result.cut;
     total.failed += result.failed;
-    for (const [kind, count] of Object.entries(result.failures)) {
-      total.failures[kind] = (total.failures[kind] ?? 0) + count;
-    }
     total.response.add(result.response);
   }
   return total;

@@ -2,6 +2,7 @@
 // measured with it.
 
 import { sum } from "./compare.ts";
+import { type FailureCounts, failureMeasures } from "./failures.ts";
 import { LatencyHistogram } from "./histogram.ts";
 import { runClosedLoad, runOpenLoad } from "./load.ts";
 import { readTreeCpuMs } from "./machine.ts";
@@ -15,7 +16,7 @@ export interface Turn {
   readonly response: LatencyHistogram;
   /** How many of the requests failed, and how: by code or name. */
   readonly failed: number;
-  readonly failures: Readonly<Record<string, number>>;
+  readonly failures: FailureCounts;
   readonly durationMs: number;
   readonly utilisationRatio: number;
   readonly clientCpuMs: number;
@@ -131,18 +132,12 @@ export function mustNotFail(turns: readonly Turn[]): void {
 export function measuresOf(turns: readonly Turn[]): Record<string, number> {
   const requests = sum(turns.map((turn) => turn.requests));
   const server = turns.map((turn) => turn.serverCpuMs).filter((ms) => ms !== undefined);
-  const failures: Record<string, number> = {};
-  for (const turn of turns) {
-    for (const [kind, count] of Object.entries(turn.failures)) {
-      failures[`failed ${kind}`] = (failures[`failed ${kind}`] ?? 0) + count;
-    }
-  }
   return {
     requests,
     ...responseOf(turns).measures(),
     clientCpuPerRequestMs: sum(turns.map((turn) => turn.clientCpuMs)) / requests,
     ...(server.length === turns.length ? { serverCpuPerRequestMs: sum(server) / requests } : {}),
     eventLoopUtilisationRatio: Math.max(...turns.map((turn) => turn.utilisationRatio)),
-    ...failures,
+    ...failureMeasures(turns),
   };
 }

@@ -1,6 +1,7 @@
 // Scenario 1, the arms as the report lists them.
 
 import { mean, median, sum } from "../compare.ts";
+import { failureMeasures } from "../failures.ts";
 import type { Arm } from "../scenario.ts";
 import { type BurstTurn, responseOf, type SteadyTurn } from "./01-arms.ts";
 import type { LittleFigures } from "./01-findings.ts";
@@ -76,12 +77,6 @@ function burstArm(
   settings: Arm["settings"],
 ): Arm {
   if (turns.length === 0) return { name, role, settings, measures: {} };
-  const failures: Record<string, number> = {};
-  for (const turn of turns) {
-    for (const [kind, count] of Object.entries(turn.failures)) {
-      failures[`failed ${kind}`] = (failures[`failed ${kind}`] ?? 0) + count;
-    }
-  }
   return {
     name,
     role,
@@ -96,7 +91,7 @@ function burstArm(
       longestWaitMs: Math.max(...turns.map((turn) => turn.longestWaitMs)),
       peakBackends: Math.max(...turns.map((turn) => turn.backends.peak)),
       eventLoopUtilisationRatio: mean(turns.map((turn) => turn.utilisationRatio)),
-      ...failures,
+      ...failureMeasures(turns),
     },
     note: "Response times count failed requests too: a fast refusal lowers them.",
   };

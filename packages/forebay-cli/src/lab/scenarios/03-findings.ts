@@ -2,6 +2,7 @@
 // takes its figures from this run.
 
 import { exact, sum } from "../compare.ts";
+import { failureMeasures } from "../failures.ts";
 import { barPlot } from "../plot.ts";
 import type { Arm, Findings, Judge, Plot, ScenarioContext, WhatToSet } from "../scenario.ts";
 import { type Question, verdictOf } from "../verdict.ts";
@@ -267,7 +268,6 @@ function experimentText({ plan, haproxyVersion, steady }: BalancerMeasured): str
 }
 
 function armOf(run: BalancerRun): Arm {
-  const failures = Object.entries(run.failures).map(([kind, count]) => [`failed ${kind}`, count]);
   return {
     name: run.arm.name,
     role: run.arm.role,
@@ -283,7 +283,7 @@ function armOf(run: BalancerRun): Arm {
       pingsFailed: run.pingsFailed,
       ...run.response.measures(),
       firstAfterLullP50Ms: run.first.percentileMs(50),
-      ...(Object.fromEntries(failures) as Record<string, number>),
+      ...failureMeasures([run]),
     },
   };
 }

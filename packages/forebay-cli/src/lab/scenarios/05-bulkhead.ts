@@ -2,7 +2,7 @@
 // put together in 05-findings.ts.
 
 import { availableParallelism } from "node:os";
-import { takeTurns } from "../compare.ts";
+import { takeTurnsByName } from "../compare.ts";
 import { seededLabRandom } from "../random.ts";
 import type { Findings, Scenario, ScenarioContext } from "../scenario.ts";
 import {
@@ -30,39 +30,38 @@ async function run(context: ScenarioContext): Promise<Findings> {
   const pools = await BulkheadPools.open(context, plan);
   // Whatever a first turn meets cold is not an arm's.
   await pools.turn("alone", seededLabRandom(49));
-  const turns = await takeTurns({
+  const arms = await takeTurnsByName({
     rounds: plan.rounds,
     signal: context.signal,
-    arms: ARMS.map((arm) => (round: number) => {
-      context.step(arm, expectedTurnMs(plan, arm), `round ${round + 1} of ${plan.rounds}`);
+    names: ARMS,
+    take: (arm, round, note) => {
+      context.step(arm, expectedTurnMs(plan, arm), note);
       return pools.turn(arm, seededLabRandom(50 + round));
-    }),
+    },
   });
-  const arms = Object.fromEntries(ARMS.map((arm, at) => [arm, turns[at] ?? []]));
   const measured: BulkheadMeasured = {
     plan,
-    arms: arms as Record<BulkheadArm, BulkheadTurn[]>,
+    arms,
     cpu: context.server.kind === "embedded" ? await runCpu(context, plan, pools) : undefined,
   };
   await pools.close();
   return describeBulkhead(context, measured, await context.judge());
 }
 
-async function runCpu(
+function runCpu(
   context: ScenarioContext,
   plan: BulkheadPlan,
   pools: BulkheadPools,
-): Promise<Record<CpuArm, BulkheadTurn[]>> {
-  const turn = (arm: CpuArm) => (round: number) => {
-    context.step(`slow queries that compute, ${arm}`, plan.turnMs + 200, `round ${round + 1}`);
-    return pools.cpuTurn(arm, seededLabRandom(90 + round));
-  };
-  const [cap = [], fewerThanCores = []] = await takeTurns({
+): Promise<Record<CpuArm, readonly BulkheadTurn[]>> {
+  return takeTurnsByName({
     rounds: plan.cpuRounds,
     signal: context.signal,
-    arms: [turn("cap"), turn("fewerThanCores")],
+    names: ["cap", "fewerThanCores"],
+    take: (arm, round, note) => {
+      context.step(`slow queries that compute, ${arm}`, plan.turnMs + 200, note);
+      return pools.cpuTurn(arm, seededLabRandom(90 + round));
+    },
   });
-  return { cap, fewerThanCores };
 }
 
 function expectedTurnMs(plan: BulkheadPlan, arm: BulkheadArm): number {

@@ -1,5 +1,6 @@
 // Scenario 5, arms and plots as the report shows them.
 
+import { failureMeasures } from "../failures.ts";
 import { latencyPlot, barPlot } from "../plot.ts";
 import { totalOf } from "../routes.ts";
 import type { Arm, ArmRole, Plot } from "../scenario.ts";
@@ -84,8 +85,6 @@ export function armsOfBulkhead(measured: BulkheadMeasured, figures: BulkheadFigu
 function armOf(shown: Shown, turns: readonly BulkheadTurn[], figures: ArmFigures): Arm {
   const fast = totalOf(turns.map((turn) => turn.routes.fast));
   const slow = totalOf(turns.map((turn) => turn.routes.slow));
-  const failures: Record<string, number> = {};
-  for (const [kind, count] of Object.entries(slow.failures)) failures[`failed ${kind}`] = count;
   return {
     ...shown,
     measures: {
@@ -99,7 +98,7 @@ function armOf(shown: Shown, turns: readonly BulkheadTurn[], figures: ArmFigures
       slowLongestMs: slow.response.maxMs,
       slowInUseMost: figures.slowInUseMost,
       eventLoopUtilisationRatio: Math.max(...turns.map((turn) => turn.utilisationRatio)),
-      ...failures,
+      ...failureMeasures([slow]),
     },
   };
 }

@@ -4,7 +4,7 @@ import type { EmbeddedServer } from "../../server/index.ts";
 import { pause } from "../clock.ts";
 import { withDeadline } from "../deadline.ts";
 import { LatencyHistogram } from "../histogram.ts";
-import { failureKind } from "../load.ts";
+import { countFailure, failureKind } from "../failures.ts";
 import type { ScenarioContext } from "../scenario.ts";
 import type { TcpProxy } from "../tcp-proxy.ts";
 import {
@@ -146,8 +146,7 @@ class RequestLog {
       this.served++;
       this.servedAtMs.push(clock.nowMs());
     } catch (error) {
-      const kind = failureKind(error);
-      this.failures[kind] = (this.failures[kind] ?? 0) + 1;
+      countFailure(this.failures, failureKind(error));
     }
     this.requests++;
     this.response.recordMs(clock.nowMs() - beganAtMs);

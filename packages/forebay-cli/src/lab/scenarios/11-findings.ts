@@ -2,6 +2,7 @@
 // takes its figures from this run.
 
 import { exact } from "../compare.ts";
+import { failureMeasures } from "../failures.ts";
 import { barPlot, latencyPlot } from "../plot.ts";
 import type {
   Arm,
@@ -258,9 +259,7 @@ function armsOf({ runs }: FailoverMeasured): Arm[] {
     ...(run.downMs > 0 ? { withoutServerMs: run.downMs } : {}),
     ...(Number.isNaN(run.recoveryMs) ? {} : { recoveryMs: run.recoveryMs }),
     ...run.response.measures(),
-    ...Object.fromEntries(
-      Object.entries(run.failures).map(([kind, count]) => [`failed ${kind}`, count]),
-    ),
+    ...failureMeasures([run]),
   });
   return FAULTS.flatMap((fault) => {
     const all = runs.filter((run) => run.fault === fault);

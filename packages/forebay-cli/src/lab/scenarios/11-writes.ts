@@ -4,7 +4,7 @@
 import { classify } from "forebay/postgres";
 import { pause } from "../clock.ts";
 import { withDeadline } from "../deadline.ts";
-import { failureKind } from "../load.ts";
+import { countFailure, failureKind } from "../failures.ts";
 import type { LabDb } from "../pools.ts";
 import type { ScenarioContext } from "../scenario.ts";
 import { openFailoverDb } from "./11-arms.ts";
@@ -58,7 +58,7 @@ export async function runWrites(
   const writer = async (number: number): Promise<void> => {
     for (let turn = number; !isOver; turn++) {
       const kind = await write(context, plan, { db, ledger, asTx: turn % 2 === 0 });
-      if (kind !== undefined) failures[kind] = (failures[kind] ?? 0) + 1;
+      if (kind !== undefined) countFailure(failures, kind);
     }
   };
   const writers = Promise.all(Array.from({ length: plan.connections }, (_, at) => writer(at)));

@@ -3,7 +3,7 @@
 // 12-findings.ts.
 
 import { startEmbedded } from "../../server/embedded.ts";
-import { failureKind } from "../load.ts";
+import { failureKind } from "../failures.ts";
 import { MessageCounter } from "../message-counter.ts";
 import { LabPools } from "../pools.ts";
 import { seededLabRandom } from "../random.ts";

@@ -2,7 +2,7 @@
 // show is put together in 14-findings.ts.
 
 import { needConnections } from "../budget.ts";
-import { takeTurns } from "../compare.ts";
+import { takeTurnsByName } from "../compare.ts";
 import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import { describeHolders } from "./14-findings.ts";
 import {
@@ -64,34 +64,23 @@ async function run(context: ScenarioContext): Promise<Findings> {
   return describeHolders(context, measured, await context.judge());
 }
 
-async function holdAll(
+function holdAll(
   context: ScenarioContext,
   plan: HolderPlan,
 ): Promise<Record<HolderKey, readonly VacuumTurn[]>> {
   const keeper = new Keeper(context);
-  const turns = await takeTurns({
+  return takeTurnsByName({
     rounds: plan.rounds,
     signal: context.signal,
-    arms: HOLDER_KEYS.map((key) => async (round: number) => {
-      const note = `round ${round + 1} of ${plan.rounds}`;
+    names: HOLDER_KEYS,
+    take: async (key, _round, note) => {
       context.step(HOLDERS[key].name, (plan.rows * plan.rewrites) / 160, note);
       context.loop.begin();
       const turn = await runHolder(context, keeper, HOLDERS[key], plan);
       context.loop.end();
       return turn;
-    }),
+    },
   });
-  const of = (key: HolderKey): readonly VacuumTurn[] => turns[HOLDER_KEYS.indexOf(key)] ?? [];
-  return {
-    nobody: of("nobody"),
-    conn: of("conn"),
-    read: of("read"),
-    again: of("again"),
-    simple: of("simple"),
-    rows: of("rows"),
-    write: of("write"),
-    repeatable: of("repeatable"),
-  };
 }
 
 /** Scenario 14 of the guide. */

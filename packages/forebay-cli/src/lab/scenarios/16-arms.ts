@@ -1,6 +1,7 @@
 // Scenario 16, how its arms run: the guide's benchmark with as many callers as it has processors,
 // the same with more callers than connections, and what a benchmark must be able to tell.
 
+import { availableParallelism } from "node:os";
 import { sum, takeTurns } from "../compare.ts";
 import type { LabClock } from "../clock.ts";
 import type { LabDb } from "../pools.ts";
@@ -68,6 +69,9 @@ export interface BenchTotals {
   readonly waitsPerRequest: number;
   readonly waitPerRequestMs: number;
   readonly utilisationRatio: number;
+  readonly clientCpuPerRequestMs: number;
+  /** Share of the CPU time of all cores that the server took; undefined where it is not seen. */
+  readonly serverCpuRatio: number | undefined;
 }
 
 /** Adds up an arm's turns. */
@@ -75,7 +79,10 @@ export function totalsOf({ turns }: BenchRun): BenchTotals {
   const steady = turns.map((turn) => turn.steady);
   const requests = sum(steady.map((seen) => seen.requests));
   const durationMs = sum(steady.map((seen) => seen.durationMs));
+  const totalMs = sum(turns.map((turn) => turn.durationMs));
   const busyMs = sum(turns.map((turn) => turn.utilisationRatio * turn.durationMs));
+  const clientCpuMs = sum(turns.map((turn) => turn.clientCpuMs));
+  const serverCpuMs = sum(turns.map((turn) => turn.serverCpuMs ?? Number.NaN));
   return {
     requests,
     durationMs,
@@ -84,7 +91,11 @@ export function totalsOf({ turns }: BenchRun): BenchTotals {
     meanMs: sum(steady.map((seen) => seen.responseMs)) / requests,
     waitsPerRequest: sum(steady.map((seen) => seen.waits)) / requests,
     waitPerRequestMs: sum(steady.map((seen) => seen.waitMs)) / requests,
-    utilisationRatio: busyMs / sum(turns.map((turn) => turn.durationMs)),
+    utilisationRatio: busyMs / totalMs,
+    clientCpuPerRequestMs: clientCpuMs / sum(turns.map((turn) => turn.requests)),
+    serverCpuRatio: Number.isNaN(serverCpuMs)
+      ? undefined
+      : serverCpuMs / totalMs / availableParallelism(),
   };
 }
 

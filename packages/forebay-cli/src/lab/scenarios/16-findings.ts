@@ -1,10 +1,12 @@
 // Scenario 16, what the measurements say: verdicts, predictions, plots and advice. Every sentence
 // takes its figures from this run.
 
-import { type Bottleneck, bottleneckOf, closedWaitMs, responseLawError } from "../bottleneck.ts";
+import { lawError } from "../../bench/closed-load.ts";
+import { type Bound, judgeLoad } from "../../bench/verdict.ts";
 import { claimOf, estimatedPart, part } from "../claim.ts";
 import { type Estimate, exact, medianRatio, sum } from "../compare.ts";
 import { latencyPlot } from "../plot.ts";
+import { closedWaitMs } from "../queueing.ts";
 import type { Arm, Claim, Findings, Judge, Plot, ScenarioContext } from "../scenario.ts";
 import { measuresOf, responseOf } from "../turn.ts";
 import { type Question, verdictOf } from "../verdict.ts";
@@ -14,6 +16,7 @@ import {
   type BenchTotals,
   type OpenRun,
   SELECT_1,
+  SLEEP,
   SLEEP_MS,
   SLOWED_RATIO,
   totalsOf,
@@ -23,8 +26,8 @@ import type { BenchMeasured } from "./16-benchmark-template.ts";
 /** A case whose bottleneck is known, and what was made of it. */
 interface KnownCase {
   readonly what: string;
-  readonly truth: Bottleneck;
-  readonly said: Bottleneck;
+  readonly truth: Bound;
+  readonly said: Bound;
 }
 
 /** Figures derived from the measurements. */
@@ -137,9 +140,9 @@ function deriveFigures(context: ScenarioContext, measured: BenchMeasured): Bench
     lawError: Math.max(...closedRuns(measured).map(lawErrorOf)),
     waitRatio: crowded.waitPerRequestMs / closedWaitMs({ ...crowded, callers, size }),
     cases: [
-      knownCase("SELECT 1, many callers", "loop", measured.fastWhole),
-      knownCase(`${SLEEP_MS} ms, many callers`, "pool", measured.slowHalf),
-      knownCase(`${SLEEP_MS} ms, a connection for each`, "query", measured.slowRoomy),
+      knownCase(context, "SELECT 1, many callers", "loop-bound", measured.fastWhole),
+      knownCase(context, `${SLEEP_MS} ms, many callers`, "pool-bound", measured.slowHalf),
+      knownCase(context, `${SLEEP_MS} ms, a connection each`, "query-bound", measured.slowRoomy),
     ],
   };
 }
@@ -151,12 +154,28 @@ function closedRuns(measured: BenchMeasured): readonly BenchRun[] {
 }
 
 function lawErrorOf(run: BenchRun): number {
-  return responseLawError({ ...totalsOf(run), callers: run.arm.callers });
+  const { requests: ops, meanMs, durationMs } = totalsOf(run);
+  return lawError({ ops, responseMs: meanMs * ops, activeMs: run.arm.callers * durationMs });
 }
 
-function knownCase(what: string, truth: Bottleneck, run: BenchRun): KnownCase {
-  const { waitsPerRequest, utilisationRatio } = totalsOf(run);
-  return { what, truth, said: bottleneckOf({ waitsPerRequest, utilisationRatio }) };
+/** By the verdict of `forebay bench`. */
+function knownCase(
+  { calibration }: ScenarioContext,
+  what: string,
+  truth: Bound,
+  run: BenchRun,
+): KnownCase {
+  const totals = totalsOf(run);
+  const { bound } = judgeLoad({
+    meanMs: totals.meanMs,
+    waitMsPerOp: totals.waitPerRequestMs,
+    lateMsPerOp: 0,
+    loopUtilisationRatio: totals.utilisationRatio,
+    clientCpuMsPerOp: totals.clientCpuPerRequestMs,
+    serverCpuRatio: totals.serverCpuRatio,
+    aloneMs: calibration.queryP50Ms + (run.arm.sql === SLEEP ? SLEEP_MS : 0),
+  });
+  return { what, truth, said: bound };
 }
 
 function questionsOf(measured: BenchMeasured, figures: BenchFigures): Question[] {

@@ -5,14 +5,15 @@ import { needConnections } from "../budget.ts";
 import { claimOf, estimatedPart, part } from "../claim.ts";
 import {
   bootstrap,
+  byName,
   type Estimate,
   exact,
   median,
   medianRatio,
   sum,
-  takeTurns,
+  takeTurnsByName,
 } from "../compare.ts";
-import { failureKind } from "../load.ts";
+import { failureKind } from "../failures.ts";
 import { barPlot, latencyPlot } from "../plot.ts";
 import type { LabDb } from "../pools.ts";
 import { poissonArrivals, seededLabRandom } from "../random.ts";
@@ -71,22 +72,20 @@ async function run(context: ScenarioContext): Promise<Findings> {
   const rounds = context.isQuick ? 6 : 8;
   const turnMs = context.isQuick ? 700 : 2500;
   const limits = { maxOpenConns: CONNECTIONS, maxIdleConns: CONNECTIONS };
-  const dbs = NAMES.map(() => pools.openDb(limits));
-  await Promise.all(dbs.map((db) => db.warmUp(CONNECTIONS, { signal })));
+  const dbs = byName(NAMES, () => pools.openDb(limits));
+  await Promise.all(NAMES.map((name) => dbs[name].warmUp(CONNECTIONS, { signal })));
   const nextKey = keys();
-  const turns = await takeTurns({
+  const measured = await takeTurnsByName({
     rounds,
     signal,
-    arms: NAMES.map((name, at) => (round: number) => {
-      const db = dbs[at];
-      if (db === undefined) throw new RangeError("an arm has no pool");
-      context.step(WAYS[name].name, turnMs, `round ${round + 1} of ${rounds}`);
+    names: NAMES,
+    take: (name, round, note) => {
+      context.step(WAYS[name].name, turnMs, note);
       const arrivalsMs = poissonArrivals(seededLabRandom(1700 + round), RATE_PER_S, turnMs);
-      return turnOf(context, db, WAYS[name], { arrivalsMs, nextKey });
-    }),
+      return turnOf(context, dbs[name], WAYS[name], { arrivalsMs, nextKey });
+    },
   });
-  const [closes = [], keeps = [], sound = []] = turns;
-  return describe(context, { closes, keeps, sound }, await context.judge());
+  return describe(context, measured, await context.judge());
 }
 
 /** Keys that nobody has used yet. */
@@ -151,11 +150,8 @@ interface Figures {
 }
 
 function figuresOf({ random }: ScenarioContext, measured: Measured): Figures {
-  const total = (of: (turn: ChurnTurn) => number): Record<WayName, number> => ({
-    closes: sum(measured.closes.map(of)),
-    keeps: sum(measured.keeps.map(of)),
-    sound: sum(measured.sound.map(of)),
-  });
+  const total = (of: (turn: ChurnTurn) => number): Record<WayName, number> =>
+    byName(NAMES, (name) => sum(measured[name].map(of)));
   const p99 = (name: WayName): number[] =>
     measured[name].map((turn) => turn.response.percentileMs(99));
   const cpuMs = (turn: ChurnTurn | undefined): number =>
@@ -172,11 +168,7 @@ function figuresOf({ random }: ScenarioContext, measured: Measured): Figures {
     dials: total((turn) => turn.dials),
     errors: total((turn) => turn.failed),
     p99: medianRatio(p99("closes"), p99("keeps"), random),
-    p99Ms: {
-      closes: median(p99("closes")),
-      keeps: median(p99("keeps")),
-      sound: median(p99("sound")),
-    },
+    p99Ms: byName(NAMES, (name) => median(p99(name))),
     cpu,
     countsServer: measured.keeps.every((turn) => turn.serverCpuMs !== undefined),
   };

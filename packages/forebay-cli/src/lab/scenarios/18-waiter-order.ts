@@ -3,7 +3,7 @@
 
 import { needConnections } from "../budget.ts";
 import { claimOf, estimatedPart, part } from "../claim.ts";
-import { type Estimate, median, medianRatio, takeTurns } from "../compare.ts";
+import { byName, type Estimate, median, medianRatio, takeTurnsByName } from "../compare.ts";
 import { barPlot, latencyPlot } from "../plot.ts";
 import type { LabDb } from "../pools.ts";
 import {
@@ -39,27 +39,24 @@ interface Measured {
 
 async function run(context: ScenarioContext): Promise<Findings> {
   needConnections(context, CONNECTIONS * ORDERS.length);
+  const { signal } = context;
   const rounds = context.isQuick ? 6 : 8;
   const requests = context.isQuick ? 1500 : 5000;
-  const dbs = ORDERS.map((waiterOrder) =>
+  const dbs = byName(ORDERS, (waiterOrder) =>
     context.pools.openDb({ maxOpenConns: CONNECTIONS, maxIdleConns: CONNECTIONS, waiterOrder }),
   );
-  await Promise.all(dbs.map((db) => db.warmUp(CONNECTIONS, { signal: context.signal })));
-  const compare = async (callers: number, count: number): Promise<Record<Order, Turn[]>> => {
-    const [random = [], fifo = []] = await takeTurns({
+  await Promise.all(ORDERS.map((order) => dbs[order].warmUp(CONNECTIONS, { signal })));
+  const compare = (callers: number, count: number): Promise<Record<Order, readonly Turn[]>> =>
+    takeTurnsByName({
       rounds,
-      signal: context.signal,
-      arms: ORDERS.map((order, at) => (round: number) => {
-        const db = dbs[at];
-        if (db === undefined) throw new RangeError("an arm has no pool");
+      signal,
+      names: ORDERS,
+      take: (order, _round, note) => {
         const expectedMs = (count * (WORK_MS + 0.5)) / CONNECTIONS;
-        const note = `round ${round + 1} of ${rounds}`;
         context.step(`${callers} callers, ${NAMES[order]}`, expectedMs, note);
-        return turnOf(context, db, callers, count);
-      }),
+        return turnOf(context, dbs[order], callers, count);
+      },
     });
-    return { random, fifo };
-  };
   const measured = {
     crowded: await compare(CALLERS, requests),
     roomy: await compare(CONNECTIONS, Math.round(requests / 5)),
@@ -132,7 +129,8 @@ function describe(context: ScenarioContext, measured: Measured, judge: Judge): F
     headline:
       `With ${CALLERS} callers for ${CONNECTIONS} connections, p99.9 was ` +
       `${duration(p999Ms.random)} where waiters are served at random and ` +
-      `${duration(p999Ms.fifo)} in order of arrival, the mean ${figure(figures.mean.value)} times the same.`,
+      `${duration(p999Ms.fifo)} in order of arrival, the mean ` +
+      `${figure(figures.mean.value)} times the same.`,
     experiment:
       `${CALLERS} callers, each with one query of ${duration(WORK_MS)} after the other, on ` +
       `${CONNECTIONS} connections of Forebay's pool with waiterOrder "random" (database/sql's ` +

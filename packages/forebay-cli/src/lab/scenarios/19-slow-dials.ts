@@ -4,7 +4,7 @@
 import { needConnections } from "../budget.ts";
 import { claimOf, estimatedPart, part } from "../claim.ts";
 import { pause } from "../clock.ts";
-import { type Estimate, exact, median, medianRatio, sum, takeTurns } from "../compare.ts";
+import { type Estimate, exact, median, medianRatio, sum, takeTurnsByName } from "../compare.ts";
 import { barPlot, latencyPlot } from "../plot.ts";
 import type { Arm, Claim, Findings, Judge, Plot, Scenario, ScenarioContext } from "../scenario.ts";
 import { measuresOf, mustNotFail, openTurn, responseOf, type Turn } from "../turn.ts";
@@ -42,16 +42,16 @@ type Measured = Readonly<Record<WayName, readonly SpikeTurn[]>>;
 async function run(context: ScenarioContext): Promise<Findings> {
   needConnections(context, REQUESTS);
   const rounds = context.isQuick ? 6 : 16;
-  const turns = await takeTurns({
+  const measured = await takeTurnsByName({
     rounds,
     signal: context.signal,
-    arms: NAMES.map((name) => (round: number) => {
-      context.step(WAYS[name].name, 3 * DIAL_MS + 300, `round ${round + 1} of ${rounds}`);
+    names: NAMES,
+    take: (name, _round, note) => {
+      context.step(WAYS[name].name, 3 * DIAL_MS + 300, note);
       return turnOf(context, WAYS[name]);
-    }),
+    },
   });
-  const [each = [], few = []] = turns;
-  return describe(context, { each, few }, await context.judge());
+  return describe(context, measured, await context.judge());
 }
 
 /** One burst on a pool that has some connections and may have as many as there are requests. */

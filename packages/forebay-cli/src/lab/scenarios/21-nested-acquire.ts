@@ -3,9 +3,9 @@
 
 import { needConnections } from "../budget.ts";
 import { claimOf, part } from "../claim.ts";
-import { exact, sum, takeTurns } from "../compare.ts";
+import { byName, exact, sum, takeTurnsByName } from "../compare.ts";
 import { histogramOf } from "../histogram.ts";
-import { failureKind } from "../load.ts";
+import { failureKind } from "../failures.ts";
 import { barPlot, latencyPlot } from "../plot.ts";
 import type { LabDb } from "../pools.ts";
 import {
@@ -66,9 +66,10 @@ type Measured = Readonly<Record<WayName, readonly NestedTurn[]>>;
 
 async function run(context: ScenarioContext): Promise<Findings> {
   needConnections(context, CONNECTIONS * NAMES.length);
+  const { signal } = context;
   const rounds = context.isQuick ? 6 : 8;
   const crowds = context.isQuick ? 1 : 3;
-  const dbs = NAMES.map((name) =>
+  const dbs = byName(NAMES, (name) =>
     context.pools.openDb({
       maxOpenConns: CONNECTIONS,
       maxIdleConns: CONNECTIONS,
@@ -76,19 +77,17 @@ async function run(context: ScenarioContext): Promise<Findings> {
       nestedAcquire: WAYS[name].nestedAcquire,
     }),
   );
-  await Promise.all(dbs.map((db) => db.warmUp(CONNECTIONS, { signal: context.signal })));
-  const turns = await takeTurns({
+  await Promise.all(NAMES.map((name) => dbs[name].warmUp(CONNECTIONS, { signal })));
+  const measured = await takeTurnsByName({
     rounds,
-    signal: context.signal,
-    arms: NAMES.map((name, at) => (round: number) => {
-      const db = dbs[at];
-      if (db === undefined) throw new RangeError("an arm has no pool");
-      context.step(WAYS[name].name, crowds * EVERY_MS, `round ${round + 1} of ${rounds}`);
-      return turnOf(context, db, WAYS[name], crowds);
-    }),
+    signal,
+    names: NAMES,
+    take: (name, _round, note) => {
+      context.step(WAYS[name].name, crowds * EVERY_MS, note);
+      return turnOf(context, dbs[name], WAYS[name], crowds);
+    },
   });
-  const [silent = [], told = [], mended = []] = turns;
-  return describe(context, { silent, told, mended }, await context.judge());
+  return describe(context, measured, await context.judge());
 }
 
 /** Crowds of requests; each holds a connection and then makes one more query. */

@@ -4,7 +4,8 @@
 import { needConnections } from "../budget.ts";
 import { claimOf, part } from "../claim.ts";
 import { pause } from "../clock.ts";
-import { exact, sum, takeTurns } from "../compare.ts";
+import { exact, sum, takeTurnsByName } from "../compare.ts";
+import { type FailureCounts, failureMeasures } from "../failures.ts";
 import { runOpenLoad } from "../load.ts";
 import { barPlot } from "../plot.ts";
 import type { LabDb } from "../pools.ts";
@@ -56,7 +57,7 @@ const NAMES: readonly WayName[] = ["even", "budget"];
 /** What one deploy did. */
 interface DeployTurn {
   readonly requests: number;
-  readonly failures: Readonly<Record<string, number>>;
+  readonly failures: FailureCounts;
   /** Dials that failed: the server had no connection left. */
   readonly refused: number;
   readonly size: number;
@@ -73,17 +74,16 @@ async function run(context: ScenarioContext): Promise<Findings> {
   }
   needConnections(context, 2 * INSTANCES);
   const rounds = context.isQuick ? 3 : 10;
-  const turns = await takeTurns({
+  const measured = await takeTurnsByName({
     rounds,
     signal: context.signal,
-    arms: NAMES.map((name) => async (round: number) => {
-      const expectedMs = INSTANCES * 2 * STEP_MS + 300;
-      context.step(WAYS[name].name, expectedMs, `round ${round + 1} of ${rounds}`);
+    names: NAMES,
+    take: (name, _round, note) => {
+      context.step(WAYS[name].name, INSTANCES * 2 * STEP_MS + 300, note);
       return turnOf(context, WAYS[name].sizeOf(context.facts.budget));
-    }),
+    },
   });
-  const [even = [], budget = []] = turns;
-  return describe(context, { even, budget }, await context.judge());
+  return describe(context, measured, await context.judge());
 }
 
 /** One rolling deploy: each instance is replaced in turn, the new one first. */
@@ -273,12 +273,6 @@ function questionsOf({ even, budget }: Measured): Question[] {
 
 function armOf(name: WayName, turns: readonly DeployTurn[]): Arm {
   const way = WAYS[name];
-  const failures: Record<string, number> = {};
-  for (const turn of turns) {
-    for (const [kind, count] of Object.entries(turn.failures)) {
-      failures[`failed ${kind}`] = (failures[`failed ${kind}`] ?? 0) + count;
-    }
-  }
   return {
     name: way.name,
     role: way.role,
@@ -286,7 +280,7 @@ function armOf(name: WayName, turns: readonly DeployTurn[]): Arm {
     measures: {
       requests: totalOf(turns, (turn) => turn.requests),
       refused: totalOf(turns, (turn) => turn.refused),
-      ...failures,
+      ...failureMeasures(turns),
     },
   };
 }

@@ -3,7 +3,7 @@
 
 import { needConnections } from "../budget.ts";
 import { claimOf, estimatedPart, part } from "../claim.ts";
-import { bootstrap, type Estimate, exact, mean, sum, takeTurns } from "../compare.ts";
+import { bootstrap, byName, type Estimate, exact, mean, sum, takeTurnsByName } from "../compare.ts";
 import { LatencyHistogram } from "../histogram.ts";
 import { barPlot, latencyPlot } from "../plot.ts";
 import type { LabDb } from "../pools.ts";
@@ -61,9 +61,10 @@ type Measured = Readonly<Record<WayName, readonly OverloadTurn[]>>;
 
 async function run(context: ScenarioContext): Promise<Findings> {
   needConnections(context, CONNECTIONS * NAMES.length);
+  const { signal } = context;
   const rounds = context.isQuick ? 6 : 8;
   const turnMs = LEAD_MS + (context.isQuick ? 300 : 1500);
-  const dbs = NAMES.map((name) =>
+  const dbs = byName(NAMES, (name) =>
     context.pools.openDb({
       maxOpenConns: CONNECTIONS,
       maxIdleConns: CONNECTIONS,
@@ -71,27 +72,24 @@ async function run(context: ScenarioContext): Promise<Findings> {
       shedding: WAYS[name].sheds ? SHEDDING : undefined,
     }),
   );
-  await Promise.all(dbs.map((db) => db.warmUp(CONNECTIONS, { signal: context.signal })));
-  const capacityPerS = await capacityOf(context, dbs[0]);
-  const turns = await takeTurns({
+  await Promise.all(NAMES.map((name) => dbs[name].warmUp(CONNECTIONS, { signal })));
+  const capacityPerS = await capacityOf(context, dbs.fifo);
+  const measured = await takeTurnsByName({
     rounds,
-    signal: context.signal,
-    arms: NAMES.map((name, at) => (round: number) => {
-      const db = dbs[at];
-      if (db === undefined) throw new RangeError("an arm has no pool");
-      context.step(WAYS[name].name, turnMs + PATIENCE_MS, `round ${round + 1} of ${rounds}`);
+    signal,
+    names: NAMES,
+    take: (name, round, note) => {
+      context.step(WAYS[name].name, turnMs + PATIENCE_MS, note);
       const random = seededLabRandom(2300 + round);
       const arrivalsMs = poissonArrivals(random, WAYS[name].load * capacityPerS, turnMs);
-      return turnOf(context, db, arrivalsMs);
-    }),
+      return turnOf(context, dbs[name], arrivalsMs);
+    },
   });
-  const [fifo = [], codel = [], normal = []] = turns;
-  return describe(context, { fifo, codel, normal }, capacityPerS, await context.judge());
+  return describe(context, measured, capacityPerS, await context.judge());
 }
 
 /** What the pool serves at most, in requests a second. */
-async function capacityOf(context: ScenarioContext, db: LabDb | undefined): Promise<number> {
-  if (db === undefined) throw new RangeError("there is no pool");
+async function capacityOf(context: ScenarioContext, db: LabDb): Promise<number> {
   const durationMs = 500;
   context.step("what the pool can serve", durationMs);
   const turn = await closedTurn(context, {
@@ -257,20 +255,20 @@ function plotsOf(measured: Measured, { inTime, servedP50Ms }: Figures): Plot[] {
 
 function claimOfOverload(figures: Figures): Claim {
   const { inTime, gain } = figures;
-  const comparison =
-    `Answered in time: ${percent(inTime.fifo.value)} against ` + `${percent(inTime.codel.value)}.`;
+  const [fifo, codel] = [percent(inTime.fifo.value), percent(inTime.codel.value)];
+  const comparison = `${fifo} were answered in time against ${codel}.`;
   const parts = [
     estimatedPart(
       "In overload, order of arrival serves nearly everybody too late.",
       inTime.fifo,
       { to: 0.25 },
-      `${percent(inTime.fifo.value)} were answered in time.`,
+      `${fifo} were answered in time.`,
     ),
     estimatedPart(
       "Controlled delay serves in time about as many as the pool can.",
       inTime.codel,
       { from: 0.8 / OVERLOAD },
-      `${percent(inTime.codel.value)} were, of ${percent(1 / OVERLOAD)} at best.`,
+      `${codel} were, of ${percent(1 / OVERLOAD)} at best.`,
     ),
     part(
       "That is at least three times the goodput.",

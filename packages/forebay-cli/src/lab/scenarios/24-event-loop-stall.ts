@@ -4,8 +4,8 @@
 import { needConnections } from "../budget.ts";
 import { claimOf, part } from "../claim.ts";
 import { pause, timeoutSignal } from "../clock.ts";
-import { exact, sum, takeTurns } from "../compare.ts";
-import { failureKind } from "../load.ts";
+import { exact, sum, takeTurnsByName } from "../compare.ts";
+import { countFailure, failureKind, failureMeasures } from "../failures.ts";
 import { barPlot } from "../plot.ts";
 import type { LabDb } from "../pools.ts";
 import type { Arm, Claim, Findings, Judge, Plot, Scenario, ScenarioContext } from "../scenario.ts";
@@ -62,18 +62,18 @@ type Measured = Readonly<Record<WayName, readonly StallTurn[]>>;
 async function run(context: ScenarioContext): Promise<Findings> {
   needConnections(context, CONNECTIONS * NAMES.length);
   const rounds = context.isQuick ? 1 : 5;
-  const turns = await takeTurns({
+  const measured = await takeTurnsByName({
     rounds,
     signal: context.signal,
-    arms: NAMES.map((name) => (round: number) => {
+    names: NAMES,
+    take: (name, _round, note) => {
       const way = WAYS[name];
       const expectedMs = 2 * way.stallMs + (CALLERS / CONNECTIONS) * WORK_MS + 400;
-      context.step(way.name, expectedMs, `round ${round + 1} of ${rounds}`);
+      context.step(way.name, expectedMs, note);
       return turnOf(context, way);
-    }),
+    },
   });
-  const [timers = [], pool = [], calm = []] = turns;
-  return describe({ timers, pool, calm }, await context.judge());
+  return describe(measured, await context.judge());
 }
 
 async function turnOf(context: ScenarioContext, way: Way): Promise<StallTurn> {
@@ -97,8 +97,7 @@ async function turnOf(context: ScenarioContext, way: Way): Promise<StallTurn> {
       await call(db, way, signal);
       served += 1;
     } catch (error) {
-      const kind = failureKind(error);
-      failures[kind] = (failures[kind] ?? 0) + 1;
+      countFailure(failures, failureKind(error));
     }
   });
   // So that the first have their connections, and the others wait.
@@ -302,18 +301,17 @@ function questionsOf(measured: Measured): Question[] {
 
 function armOf(name: WayName, turns: readonly StallTurn[]): Arm {
   const way = WAYS[name];
-  const failures: Record<string, number> = {};
-  for (const turn of turns) {
-    for (const [kind, count] of Object.entries(turn.failures)) {
-      failures[`failed ${kind}`] = (failures[`failed ${kind}`] ?? 0) + count;
-    }
-  }
   const { callers, served, idleClosed } = countOf(turns);
   return {
     name: way.name,
     role: way.role,
     settings: { maxOpenConns: CONNECTIONS, patienceMs: PATIENCE_MS, stallMs: way.stallMs },
-    measures: { requests: callers, served, maxIdleTimeClosed: idleClosed, ...failures },
+    measures: {
+      requests: callers,
+      served,
+      maxIdleTimeClosed: idleClosed,
+      ...failureMeasures(turns),
+    },
   };
 }
 

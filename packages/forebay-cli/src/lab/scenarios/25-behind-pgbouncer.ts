@@ -2,7 +2,7 @@
 // is put together in 25-findings.ts.
 
 import { needConnections } from "../budget.ts";
-import { median, takeTurns } from "../compare.ts";
+import { byName, median, takeTurnsByName } from "../compare.ts";
 import {
   findPgBouncer,
   type PgBouncer,
@@ -143,7 +143,7 @@ async function compareSingle(
   rounds: number,
 ): Promise<Record<Way, readonly Turn[]>> {
   const { pools, signal } = context;
-  const dbs = WAYS.map((way) =>
+  const dbs = byName(WAYS, (way) =>
     pools.openDb({
       maxOpenConns: 1,
       maxIdleConns: 1,
@@ -153,26 +153,27 @@ async function compareSingle(
       },
     }),
   );
-  for (const db of dbs) for (let n = 0; n < 50; n++) await db.query("SELECT $1::int AS n", [n]);
-  const turns = await takeTurns({
+  for (const way of WAYS) {
+    for (let n = 0; n < 50; n++) await dbs[way].query("SELECT $1::int AS n", [n]);
+  }
+  const turns = await takeTurnsByName({
     rounds,
     signal,
-    arms: dbs.map((db, at) => (round: number) => {
+    names: WAYS,
+    take: (way, _round, note) => {
       const requests = context.isQuick ? 200 : 600;
-      const note = `round ${round + 1} of ${rounds}`;
-      context.step(`one caller, ${WAYS[at] ?? ""}`, requests * 0.25, note);
+      context.step(`one caller, ${way}`, requests * 0.25, note);
       return closedTurn(context, {
         callers: 1,
         requests,
         operate: async (index) => {
-          await db.query("SELECT $1::int AS n", [index], { signal });
+          await dbs[way].query("SELECT $1::int AS n", [index], { signal });
         },
       });
-    }),
+    },
   });
-  await Promise.all(dbs.map((db) => db.close()));
-  const [direct = [], session = [], transaction = []] = turns;
-  return { direct, session, transaction };
+  await Promise.all(WAYS.map((way) => dbs[way].close()));
+  return turns;
 }
 
 const DIALS = 10;

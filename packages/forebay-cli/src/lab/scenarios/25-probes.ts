@@ -3,7 +3,7 @@
 
 import { detectPooler, Listener, notify, withAdvisoryLock } from "forebay/postgres";
 import { pause } from "../clock.ts";
-import { failureKind } from "../load.ts";
+import { failureKind } from "../failures.ts";
 import type { PoolerConnection } from "../pgbouncer.ts";
 import type { LabDb } from "../pools.ts";
 import type { ScenarioContext } from "../scenario.ts";

@@ -3,9 +3,10 @@
 
 import { needConnections } from "../budget.ts";
 import { claimOf, part } from "../claim.ts";
-import { exact, sum, takeTurns } from "../compare.ts";
+import { exact, sum, takeTurnsByName } from "../compare.ts";
 import { histogramOf } from "../histogram.ts";
-import { failureKind, runOpenLoad } from "../load.ts";
+import { failureKind } from "../failures.ts";
+import { runOpenLoad } from "../load.ts";
 import { barPlot } from "../plot.ts";
 import { poissonArrivals, seededLabRandom } from "../random.ts";
 import type { Arm, Claim, Findings, Judge, Plot, Scenario, ScenarioContext } from "../scenario.ts";
@@ -61,17 +62,16 @@ type Measured = Readonly<Record<WayName, readonly ShutdownTurn[]>>;
 async function run(context: ScenarioContext): Promise<Findings> {
   needConnections(context, CONNECTIONS + 1);
   const rounds = context.isQuick ? 3 : 10;
-  const turns = await takeTurns({
+  const measured = await takeTurnsByName({
     rounds,
     signal: context.signal,
-    arms: NAMES.map((name) => (round: number) => {
-      const expectedMs = END_MS + 300 + (WAYS[name].hasHung ? DRAIN_MS : 0);
-      context.step(WAYS[name].name, expectedMs, `round ${round + 1} of ${rounds}`);
+    names: NAMES,
+    take: (name, round, note) => {
+      context.step(WAYS[name].name, END_MS + 300 + (WAYS[name].hasHung ? DRAIN_MS : 0), note);
       return turnOf(context, WAYS[name], round);
-    }),
+    },
   });
-  const [forced = [], graceful = [], hung = []] = turns;
-  return describe({ forced, graceful, hung }, await context.judge());
+  return describe(measured, await context.judge());
 }
 
 async function turnOf(context: ScenarioContext, way: Way, round: number): Promise<ShutdownTurn> {
