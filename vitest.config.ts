@@ -20,18 +20,20 @@ const withServer = {
   globalSetup: ["test/support/global-postgres.ts"],
 };
 
+/** Files that keep nothing between them: a process for each would take longer than they do. */
+const manyShort = { isolate: false };
+
 export default defineConfig({
   test: {
     reporters: ["default", "./scripts/count-reporter.ts"],
     dangerouslyIgnoreUnhandledErrors: false,
     projects: [
       group("tidy", ["test/tidy/**/*.test.ts"], { isolate: false, fileParallelism: false }),
-      group("unit", ["test/unit/**/*.test.ts"]),
+      group("unit", ["test/unit/**/*.test.ts"], manyShort),
       group("model", ["test/model/**/*.test.ts"]),
       group("explore", ["test/explore/**/*.test.ts"]),
       group("conformance", ["test/conformance/**/*.test.ts"]),
-      // Its files are many and short, and keep nothing between them: a process for each costs more.
-      group("sim", ["test/sim/**/*.test.ts"], { isolate: false }),
+      group("sim", ["test/sim/**/*.test.ts"], manyShort),
       group("museum", ["test/museum/**/*.test.ts"], { testTimeout: 120_000, maxConcurrency: 2 }),
       group("package", ["test/package/**/*.test.ts"]),
       group("guides", ["test/guides/**/*.test.ts"], withServer),
