@@ -147,8 +147,8 @@ function questionsOf(measured: QueryRowMeasured, figures: QueryRowFigures): Ques
       note: `Of ${forgotten.times}.`,
     },
     {
-      // The reference expects 0.6 to 1.05, as in Go, where both are the same rows. Here rows are a
-      // stream of promises, and to save more than 40 % is no defect: there is no lower end.
+      // In Go both are the same rows, and cost about the same. Here rows are a stream of promises,
+      // and to save much is no defect: there is no lower end.
       name: "CPU time of a call, queryRow over rows with next and close",
       estimate: figures.cpuRatio,
       threshold: { atMost: 1.05 },

@@ -162,9 +162,8 @@ function questionsOf(measured: ChurnMeasured, figures: ChurnFigures): Question[]
   const signalLateMs = figures.signalLate.percentileMs(90);
   return [
     {
-      // The reference says at most one for 64 queries, which holds or not by how many queries the
-      // machine makes in 20 ms. What does not depend on that is the number a second; a short turn
-      // has one more at each of its ends.
+      // How many queries share a timer depends on how many the machine makes in 20 ms. The number
+      // a second does not; a short turn has one more at each of its ends.
       name: "Timers made in a second, timeoutMs",
       estimate: exact(figures.wheelTimersPerS),
       threshold: { atMost: 2 * (1000 / GRAIN_MS) },
@@ -197,9 +196,9 @@ function questionsOf(measured: ChurnMeasured, figures: ChurnFigures): Question[]
           : undefined,
     },
     {
-      // Beside AbortSignal.timeout, which is as late as this process's timers are at the time. The
-      // reference says 20 ms, which is the grain; a timer of 20 ms itself fires in the
-      // millisecond after, and the deadline of the other is as much too early or too late.
+      // Beside AbortSignal.timeout, which is as late as this process's timers are at the time. A
+      // timer of 20 ms, the grain, fires in the millisecond after, and the deadline of the other is
+      // as much too early or too late.
       name: "How much later than AbortSignal.timeout timeoutMs stops a query, at p90",
       estimate: exact(figures.wheelLate.percentileMs(90) - signalLateMs),
       threshold: { atMost: GRAIN_MS + 2 },

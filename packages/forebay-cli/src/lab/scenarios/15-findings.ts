@@ -178,8 +178,8 @@ function questionsOf(
       unit: "µs",
     },
     {
-      // The reference says one small object. It is three (the snapshot, its details, and the
-      // connections closed by reason), and what matters is what they take.
+      // Three objects (the snapshot, its details, and the connections closed by reason): what
+      // matters is what they take.
       name: "Bytes that one stats() allocates",
       estimate: exact(Math.round(largest.statsBytes)),
       threshold: { atMost: 1024 },
