@@ -34,6 +34,7 @@ const dialect: DriverDialect<PgConnection> = {
   errorsSpoilTx: true,
   failingMidway: "SELECT 1 / (400 - i) FROM generate_series(1, 1000) i",
   several: (statements) => statements.join("; "),
+  copy: { sql: "COPY conformance FROM STDIN", data: "one\nzw\u00f6lf\nback\\\\slash\n", rows: 3 },
   kill: async (conn) => {
     await observer.query("SELECT pg_terminate_backend($1)", [conn.processId]);
   },
@@ -60,6 +61,8 @@ const LACKS: ReadonlyMap<string, string> = new Map([
     "neither connection nor statement has checkArg",
   ],
   ["takes arguments by name if it says so", "the connection does not take named arguments"],
+  // `PgListener` listens, on a connection that it renews.
+  ["hears what others notify, until it listens no more", "the connection cannot listen"],
 ]);
 
 const cases = driverCases(connector, dialect).map(({ name, run }) => [name, run] as const);

@@ -1,6 +1,7 @@
 // For each conformance case a driver that breaks its rule, and no other.
 
 import { isNamedArg } from "../../../packages/forebay/src/driver/args.ts";
+import type { DriverResult } from "../../../packages/forebay/src/driver/driver.ts";
 import { BadConnError } from "../../../packages/forebay/src/driver/errors.ts";
 import {
   type Break,
@@ -325,6 +326,72 @@ const resultSets: Readonly<Record<string, Break>> = {
   ),
 };
 
+const extensions: Readonly<Record<string, Break>> = {
+  "stops a statement whose time is up if it says it has deadlines": conns((conn) => {
+    const run = conn.run.bind(conn);
+    conn.run = async (call, sql, options, answer, speed) => {
+      try {
+        return await run(call, sql, options, answer, speed);
+      } catch (error) {
+        throw options?.timeoutMs === undefined ? error : new Error("canceled");
+      }
+    };
+  }),
+  "gives the results of a pipeline in their order": conns((conn) => {
+    const pipeline = conn.pipeline.bind(conn);
+    conn.pipeline = async (statements, options) =>
+      (await pipeline(statements, options)).toSorted((a, b) => a.rowsAffected - b.rowsAffected);
+  }),
+  "undoes a pipeline of which one statement fails": conns((conn) => {
+    conn.pipeline = async (statements) => {
+      const results: DriverResult[] = [];
+      for (const { sql, args = [] } of statements) results.push(await conn.query(sql, args));
+      return results;
+    };
+  }),
+  "forgets the statements it keeps when told to, and goes on": conns((conn) => {
+    const prepare = conn.prepare.bind(conn);
+    let cleared = 0;
+    conn.clearStatementCache = () => {
+      cleared += 1;
+    };
+    conn.prepare = async (sql, options) => {
+      const stmt = await prepare(sql, options);
+      const query = stmt.query.bind(stmt);
+      const atFirst = cleared;
+      stmt.query = async (args, own) => {
+        if (cleared > atFirst) throw new Error("no such statement");
+        return query(args, own);
+      };
+      return stmt;
+    };
+  }),
+  "copies what a source gives, wherever it is cut": conns((conn) => {
+    const copyIn = conn.copyIn.bind(conn);
+    conn.copyIn = async (sql, source, options) => {
+      const pieces: (string | Uint8Array)[] = [];
+      for await (const piece of source) pieces.push(piece, "\n");
+      return copyIn(sql, pieces, options);
+    };
+  }),
+  "copies nothing of a source that throws": conns((conn) => {
+    const copyIn = conn.copyIn.bind(conn);
+    conn.copyIn = async (sql, source, options) => {
+      const read: (string | Uint8Array)[] = [];
+      try {
+        for await (const piece of source) read.push(piece);
+      } catch (error) {
+        await copyIn(sql, read, options);
+        throw error;
+      }
+      return copyIn(sql, read, options);
+    };
+  }),
+  "hears what others notify, until it listens no more": conns((conn) => {
+    conn.unlisten = async () => undefined;
+  }),
+};
+
 /** For each case, by its name. */
 export const BROKEN: Readonly<Record<string, Break>> = {
   ...connecting,
@@ -335,4 +402,5 @@ export const BROKEN: Readonly<Record<string, Break>> = {
   ...BROKEN_SESSIONS,
   ...resultSets,
   ...capabilities,
+  ...extensions,
 };

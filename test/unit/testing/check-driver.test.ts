@@ -6,7 +6,6 @@ import {
   checkDriver,
   DriverConformanceError,
   driverCases,
-  VirtualClock,
 } from "../../../packages/forebay/src/testing/index.ts";
 import { conns, never, queries, results } from "./break-driver.ts";
 import { failures, inVirtualTime, reportOn } from "./run-cases.ts";
@@ -29,7 +28,7 @@ afterEach(() => {
 test("a driver that breaks a rule is rejected, with the rule and what was found", async () => {
   const toy = new Toy();
   results(() => ({ command: undefined as unknown as string }))(toy);
-  const clock = new VirtualClock();
+  const { clock } = toy;
   const error: unknown = await inVirtualTime(
     clock,
     checkDriver(toy, toyDialect(toy), { clock }).catch((reason: unknown) => reason),
@@ -51,7 +50,7 @@ test("a driver that breaks a rule is rejected, with the rule and what was found"
 test("one case can be run alone, and needs no argument", async () => {
   const toy = new Toy();
   results(() => ({ command: undefined as unknown as string }))(toy);
-  const clock = new VirtualClock();
+  const { clock } = toy;
   const runs = new Map(
     driverCases(toy, toyDialect(toy), { clock }).map(({ name, run }) => [name, run]),
   );
@@ -66,20 +65,32 @@ test("one case can be run alone, and needs no argument", async () => {
 test("what a driver or dialect lacks is skipped, and the report says why", async () => {
   const toy = new Toy();
   conns((conn: Partial<DriverConn>) => {
-    Object.assign(conn, { ping: undefined, isValid: undefined, resetSession: undefined });
+    Object.assign(conn, {
+      ping: undefined,
+      isValid: undefined,
+      resetSession: undefined,
+      pipeline: undefined,
+      clearStatementCache: undefined,
+      capabilities: ["cancel", "loss"],
+    });
   })(toy);
-  const { isolation: _, failingMidway: __, ...small } = TOY_DIALECT;
-  const report = await reportOn(toy, { ...small, errorsSpoilTx: true });
+  const { isolation: _, failingMidway: __, copy: ___, notify: ____, ...small } = TOY_DIALECT;
+  const report = await reportOn(toy, { ...small, errorsSpoilTx: true }, toy.clock);
   expect(failures(report)).toEqual([]);
   const reasons = report.cases.flatMap(({ reason }) => (reason === undefined ? [] : [reason]));
   expect([...new Set(reasons)].toSorted()).toEqual([
+    "it does not say that it has deadlines",
+    "the connection has no clearStatementCache",
     "the connection has no isValid",
     "the connection has no ping",
+    "the connection has no pipeline",
     "the connection has no resetSession",
     "the dialect has no connector that is refused",
     "the dialect has no connector to a silent server",
+    "the dialect has no copy",
     "the dialect has no failingMidway",
     "the dialect has no kill",
+    "the dialect has no notify",
     "the dialect has no openCount",
   ]);
 });
@@ -89,7 +100,7 @@ test("a driver that ignores its signal is found out in time", async () => {
   queries(({ conn, sql, args, options, real }) =>
     sql === "SLOW" && options?.signal !== undefined ? conn.query(sql, args) : real(),
   )(toy);
-  const report = await reportOn(toy, toyDialect(toy));
+  const report = await reportOn(toy, toyDialect(toy), toy.clock);
   expect(failures(report)).toContain(
     "stops query when its signal is aborted: " +
       "a slow query whose signal was aborted did not end within 200ms",
@@ -97,8 +108,8 @@ test("a driver that ignores its signal is found out in time", async () => {
 });
 
 test("a driver that never answers, not even to close, is done with in bounded time", async () => {
-  const clock = new VirtualClock();
   const toy = new Toy();
+  const { clock } = toy;
   conns((conn) => {
     conn.query = never;
     conn.close = never;
@@ -116,7 +127,7 @@ test("a call that throws and does not reject is found out", async () => {
     if (sql === "FAIL") throw new Error("at once");
     return real();
   })(toy);
-  const report = await reportOn(toy, toyDialect(toy));
+  const report = await reportOn(toy, toyDialect(toy), toy.clock);
   expect(failures(report)).toContain(
     "rejects what the server refuses, and can be used on: a statement that the server refuses " +
       "threw, and did not reject: Error: at once",
@@ -130,7 +141,7 @@ test("a rejection that nobody handles fails the case in which it came", async ()
     if (sql === "SERIES 0") void Promise.reject(new Error("forgotten"));
     return {};
   })(toy);
-  const report = await reportOn(toy, toyDialect(toy));
+  const report = await reportOn(toy, toyDialect(toy), toy.clock);
   expect(failures(report)).toEqual([
     "gives no rows, and still the columns, where there are none: a promise was rejected, and " +
       "nobody handled it: Error: forgotten",
@@ -139,8 +150,8 @@ test("a rejection that nobody handles fails the case in which it came", async ()
 });
 
 test("a connection that comes after its case has ended is closed", async () => {
-  const clock = new VirtualClock();
   const toy = new Toy();
+  const { clock } = toy;
   const hang = toy.database.hangNext("connect");
   const [first] = driverCases(toy, toyDialect(toy), { clock, callTimeoutMs: 200 });
   const running = inVirtualTime(clock, first?.run() ?? never());

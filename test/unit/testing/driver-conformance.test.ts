@@ -9,7 +9,7 @@ import { Toy, toyDialect } from "./toy-driver.ts";
 
 test("a driver that keeps the contract passes every case, and is called by the rules", async () => {
   const toy = new Toy();
-  const report = await reportOn(toy, toyDialect(toy));
+  const report = await reportOn(toy, toyDialect(toy), toy.clock);
   expect(failures(report)).toEqual([]);
   expect(report.cases.filter(({ outcome }) => outcome !== "passed")).toEqual([]);
   expect(toy.database.violations).toEqual([]);
@@ -25,7 +25,7 @@ test("there is a broken driver for every case", () => {
 test.each(Object.entries(BROKEN))("one case finds a driver out: %s", async (name, breakOne) => {
   const toy = new Toy();
   breakOne(toy);
-  const report = await reportOn(toy, toyDialect(toy));
+  const report = await reportOn(toy, toyDialect(toy), toy.clock);
   const failed = report.cases.filter(({ outcome }) => outcome === "failed");
   expect(failed.map((failure) => failure.name)).toEqual([name]);
   // It is found out by a case, and not by an accident of ours.

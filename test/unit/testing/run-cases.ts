@@ -13,8 +13,8 @@ import {
 export async function reportOn<C extends DriverConn>(
   connector: Connector<C>,
   dialect: DriverDialect<C>,
+  clock: VirtualClock = new VirtualClock(),
 ): Promise<DriverReport> {
-  const clock = new VirtualClock();
   const checking = checkDriver(connector, dialect, {
     clock,
     callTimeoutMs: 200,

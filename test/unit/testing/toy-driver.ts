@@ -1,6 +1,6 @@
 // A small driver that keeps the contract, on a `FakeDatabase`, which watches how it is called. It
-// has a table, transactions that an error spoils, and no clock: what is slow never ends. Tests
-// break it one rule at a time.
+// has a table, transactions that an error spoils, and a clock for deadlines alone: what is slow
+// never ends. Tests break it one rule at a time.
 
 import { ForebayError } from "../../../packages/forebay/src/base/errors.ts";
 import type {
@@ -11,13 +11,18 @@ import type {
   DriverResult,
   DriverRows,
   DriverStmt,
+  ExecOptions,
   OperationOptions,
   RowMode,
   StatementOptions,
   TxOptions,
 } from "../../../packages/forebay/src/driver/driver.ts";
 import { isNamedArg } from "../../../packages/forebay/src/driver/args.ts";
-import type { Capability } from "../../../packages/forebay/src/driver/capabilities.ts";
+import type {
+  Capability,
+  CopyData,
+  PipelinedStatement,
+} from "../../../packages/forebay/src/driver/capabilities.ts";
 import { BadConnError } from "../../../packages/forebay/src/driver/errors.ts";
 import {
   type DriverCall,
@@ -25,6 +30,8 @@ import {
   FakeDatabase,
   type FakeDbConn,
   type Hang,
+  trackedSignal,
+  VirtualClock,
 } from "../../../packages/forebay/src/testing/index.ts";
 
 /** The statements of the toy. */
@@ -42,6 +49,8 @@ export const TOY_DIALECT: DriverDialect<ToyConn> = {
   failingMidway: "MIDWAY",
   several: (statements) => statements.join("; "),
   echoNamed: "ECHO @value",
+  copy: { sql: "COPY", data: "one\nzw\u00f6lf\n", rows: 2 },
+  notify: (channel, payload) => `NOTIFY ${channel} ${payload}`,
 };
 
 /** What the toy can be told by the tests, beyond its statements. */
@@ -70,6 +79,10 @@ export class Toy implements Connector<ToyConn> {
   table: unknown[] = [];
   /** Is given every connection before its user. */
   patch: (conn: ToyConn) => void = () => undefined;
+  /** Who listens, by channel. */
+  readonly listeners = new Map<string, Map<ToyConn, (payload: string) => void>>();
+  /** On which deadlines are. */
+  readonly clock = new VirtualClock();
   uncounted = 0;
   retriesRefused = false;
 
@@ -112,7 +125,7 @@ interface ToyTx {
 export class ToyConn implements DriverConn {
   readonly inner: FakeDbConn;
   readonly toy: Toy;
-  readonly capabilities: readonly Capability[] = ["cancel", "loss"];
+  readonly capabilities: readonly Capability[] = ["cancel", "deadline", "loss"];
   readonly takesNamedArgs = true;
   tx: ToyTx | undefined;
   #hang: Hang | undefined;
@@ -143,13 +156,7 @@ export class ToyConn implements DriverConn {
   }
 
   begin(tx: TxOptions, options?: OperationOptions): Promise<void> {
-    return this.run("begin", "", options, () => {
-      const { isolation = "read committed", readOnly = false, deferrable = false } = tx;
-      if (!TOY_DIALECT.isolationLevels.includes(isolation)) throw new Error("no such level");
-      if (deferrable) throw new Error("nothing is deferrable here");
-      this.tx = { isolation, readOnly, inserted: [], isSpoilt: false };
-      this.inner.isInTx = true;
-    });
+    return this.run("begin", "", options, () => this.beginNow(tx));
   }
 
   commit(options?: OperationOptions): Promise<void> {
@@ -182,6 +189,65 @@ export class ToyConn implements DriverConn {
     this.#hang?.release();
   }
 
+  pipeline(
+    statements: readonly PipelinedStatement[],
+    options?: OperationOptions,
+  ): Promise<readonly DriverResult[]> {
+    return this.run("query", "", options, () => {
+      const isOwn = this.tx === undefined;
+      if (isOwn) this.beginNow({});
+      try {
+        const results = statements.map(({ sql, args = [] }) => this.result(sql, args));
+        if (isOwn) this.commitNow();
+        return results;
+      } catch (error) {
+        if (isOwn) this.rollbackNow();
+        throw error;
+      }
+    });
+  }
+
+  clearStatementCache(): void {
+    // The toy keeps none.
+  }
+
+  async copyIn(
+    sql: string,
+    source: CopyData,
+    options?: OperationOptions,
+  ): Promise<{ readonly rowsAffected: number }> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of source) pieces.push(Buffer.from(piece));
+    const text = Buffer.concat(pieces).toString();
+    const values = text.split("\n").filter((line) => line !== "");
+    return this.run("query", sql, options, () => {
+      for (const value of values) this.result("INSERT ?", [value]);
+      return { rowsAffected: values.length };
+    });
+  }
+
+  async listen(channel: string, onNotification: (payload: string) => void): Promise<void> {
+    await this.run("query", "LISTEN", undefined, () => {
+      const { listeners } = this.toy;
+      const known = listeners.get(channel) ?? new Map<ToyConn, (payload: string) => void>();
+      listeners.set(channel, known.set(this, onNotification));
+    });
+  }
+
+  async unlisten(channel: string): Promise<void> {
+    await this.run("query", "UNLISTEN", undefined, () => {
+      this.toy.listeners.get(channel)?.delete(this);
+    });
+  }
+
+  beginNow(tx: TxOptions): void {
+    const { isolation = "read committed", readOnly = false, deferrable = false } = tx;
+    if (!TOY_DIALECT.isolationLevels.includes(isolation)) throw new Error("no such level");
+    if (deferrable) throw new Error("nothing is deferrable here");
+    this.tx = { isolation, readOnly, inserted: [], isSpoilt: false };
+    this.inner.isInTx = true;
+  }
+
   commitNow(): void {
     const { tx } = this;
     this.rollbackNow();
@@ -202,16 +268,30 @@ export class ToyConn implements DriverConn {
   async run<T>(
     call: DriverCall,
     sql: string,
-    options: OperationOptions | undefined,
+    options: ExecOptions | undefined,
     answer: () => T,
     speed: "slow" | "quick" = sql === "SLOW" ? "slow" : "quick",
   ): Promise<T> {
     options?.signal?.throwIfAborted();
+    const { timeoutMs = Infinity } = options ?? {};
+    if (timeoutMs !== Infinity) return this.#within(timeoutMs, call, sql, answer);
     if (this.inner.isDead) throw new BadConnError("the connection had been lost");
     if (speed === "slow") {
       this.#hang = this.toy.database.hangNext(call, new Error("the connection was lost"));
     }
     return this.inner.perform(call, sql, options, answer);
+  }
+
+  async #within<T>(ms: number, call: DriverCall, sql: string, answer: () => T): Promise<T> {
+    const { signal, abort } = trackedSignal();
+    const timer = this.toy.clock.setTimer(ms, () =>
+      abort(new ForebayError("operating", "STATEMENT_TIMEOUT", "too slow", { retryable: true })),
+    );
+    try {
+      return await this.run(call, sql, { signal }, answer);
+    } finally {
+      timer.cancel();
+    }
   }
 
   async openRows(
@@ -251,7 +331,7 @@ export class ToyConn implements DriverConn {
 
   #evaluate(sql: string, arg: unknown): Answer {
     const { toy, tx } = this;
-    const [word = "", count = "0"] = sql.split(" ");
+    const [word = "", count = "0", payload = ""] = sql.split(" ");
     const series = (to: number): number[] => Array.from({ length: to }, (_, i) => i + 1);
     switch (word) {
       case "SERIES":
@@ -271,6 +351,9 @@ export class ToyConn implements DriverConn {
       case "CREATE":
       case "DROP":
         toy.table = [];
+        return {};
+      case "NOTIFY":
+        for (const hear of toy.listeners.get(count)?.values() ?? []) hear(payload);
         return {};
       case "SLOW":
         return { column: "slow", values: [1] };

@@ -14,7 +14,7 @@ export {
   DriverConformanceError,
   type DriverReport,
 } from "./conformance/check-driver.ts";
-export type { DialectTable, DriverDialect } from "./conformance/dialect.ts";
+export type { DialectCopy, DialectTable, DriverDialect } from "./conformance/dialect.ts";
 export {
   FakeConn,
   FakeConnector,

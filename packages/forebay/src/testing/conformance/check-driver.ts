@@ -9,6 +9,7 @@ import { capabilityCases } from "./capability-cases.ts";
 import type { CaseSpec } from "./case.ts";
 import { closeCases, connectCases } from "./connect-cases.ts";
 import type { DriverDialect } from "./dialect.ts";
+import { extensionCases } from "./extension-cases.ts";
 import { lossCases } from "./loss-cases.ts";
 import { preparedCases } from "./prepared-cases.ts";
 import { resultSetCases } from "./result-set-cases.ts";
@@ -29,6 +30,7 @@ const SPECS: readonly CaseSpec[] = [
   ...lossCases,
   ...resultSetCases,
   ...capabilityCases,
+  ...extensionCases,
 ];
 
 /** How the cases are run. */

@@ -14,6 +14,16 @@ export interface DialectTable {
   readonly drop: string;
 }
 
+/** What `copyIn` is tried with. */
+export interface DialectCopy {
+  /** A statement that takes data into the table. */
+  readonly sql: string;
+  /** Data for it. */
+  readonly data: string;
+  /** How many rows that is. */
+  readonly rows: number;
+}
+
 /**
  * A database in terms of its statements, for `checkDriver` and `driverCases`. Cases whose optional
  * parts are left out are skipped, and the report says so.
@@ -60,6 +70,10 @@ export interface DriverDialect<C extends DriverConn = DriverConn> {
   several?(statements: readonly string[]): string;
   /** As `echo`, of an argument with the name `value`; for drivers with `takesNamedArgs`. */
   readonly echoNamed?: string | undefined;
+  /** For drivers that can copy. */
+  readonly copy?: DialectCopy | undefined;
+  /** A statement without arguments that notifies who listens on the channel; for such drivers. */
+  readonly notify?: ((channel: string, payload: string) => string) | undefined;
   /**
    * Ends a connection from outside, as an administrator or a broken network does. Resolves when
    * that was asked for; it may take effect later.
