@@ -5,6 +5,7 @@ import { Channel } from "../../packages/forebay/src/postgres/wire/channel.ts";
 import { configFor, resolveConfig } from "../../packages/forebay/src/postgres/wire/config.ts";
 import type { ServerHost } from "../../packages/forebay/src/postgres/wire/hosts.ts";
 import { MessageReader } from "../../packages/forebay/src/postgres/wire/proto/reader.ts";
+import type { Receiver } from "../../packages/forebay/src/postgres/wire/transport.ts";
 import { VirtualClock } from "../../packages/forebay/src/testing/virtual-clock.ts";
 import { FakeSocket } from "../support/fake-socket.ts";
 import type { Conversation, Told } from "./conversations.ts";
@@ -38,9 +39,9 @@ const NO_PARAMETERS: readonly (readonly [string, string])[] = [
 class WatchedReader extends MessageReader {
   breach: unknown;
 
-  override push(chunk: Buffer): void {
+  override push(chunk: Buffer, size?: number): void {
     try {
-      super.push(chunk);
+      super.push(chunk, size);
     } catch (error) {
       this.breach = error;
       throw error;
@@ -58,6 +59,14 @@ function open(
   const all = resolveConfig("postgres://app@localhost/app?sslmode=disable", options);
   const transport = {
     socket: socket.asSocket,
+    receive: (receiver: Receiver) => {
+      socket.asSocket.on("data", (chunk) => {
+        // As on a plain socket: what was read into is overwritten.
+        const lent = Buffer.from(chunk);
+        receiver(lent, lent.length);
+        lent.fill(0xff);
+      });
+    },
     encrypted: false,
     endPoint: undefined,
     address: { host: "127.0.0.1", port: 5432 },

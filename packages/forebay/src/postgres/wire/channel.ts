@@ -84,7 +84,7 @@ export class Channel implements SessionHost, CallHost {
         ),
       );
     });
-    this.#socket.on("data", this.#onData);
+    transport.receive(this.#onBytes);
     this.#socket.on("error", (error) => this.lose(error));
     this.#socket.on("end", this.#onEnd);
     this.#socket.on("close", this.#onEnd);
@@ -302,9 +302,9 @@ export class Channel implements SessionHost, CallHost {
     this.#socket.write(this.writer.take());
   };
 
-  readonly #onData = (chunk: Buffer): void => {
+  readonly #onBytes = (bytes: Buffer, count: number): void => {
     try {
-      this.#reader.push(chunk);
+      this.#reader.push(bytes, count);
     } catch (error) {
       this.lose(error);
       return;

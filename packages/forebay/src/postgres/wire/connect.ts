@@ -15,6 +15,7 @@ import {
   type Address,
   destroyed,
   openTransport,
+  type Receiver,
   type Security,
   tlsFailed,
   type Transport,
@@ -143,7 +144,7 @@ function beginSession(
         fail(error);
       }
     };
-    const onData = (chunk: Buffer) => attempt(() => reader.push(chunk));
+    const receiver: Receiver = (bytes, count) => attempt(() => reader.push(bytes, count));
     const onAbort = () => reject(signal.reason);
     const onEnd = () => reject(new Error("the server closed the connection"));
     const startup = new Startup(startupOptions(config, transport, password), {
@@ -161,10 +162,11 @@ function beginSession(
     });
     const reader = new MessageReader(startup, STARTUP_MESSAGE_BYTES);
     cleanUp = () => {
-      socket.off("data", onData).off("error", reject).off("end", onEnd).off("close", onEnd);
+      socket.off("error", reject).off("end", onEnd).off("close", onEnd);
       removeAbortListener(signal, onAbort);
     };
-    socket.on("data", onData).on("error", reject).on("end", onEnd).on("close", onEnd);
+    transport.receive(receiver);
+    socket.on("error", reject).on("end", onEnd).on("close", onEnd);
     addAbortListener(signal, onAbort);
     if (signal.aborted) onAbort();
     else if (socket.destroyed) onEnd();

@@ -3,7 +3,13 @@
 
 import { addAbortListener, removeAbortListener } from "../../base/abort.ts";
 import { readFile } from "node:fs/promises";
-import { connect as connectSocket, isIP, type Socket, type TcpNetConnectOpts } from "node:net";
+import {
+  connect as connectSocket,
+  isIP,
+  type Socket,
+  type NetConnectOpts,
+  type TcpNetConnectOpts,
+} from "node:net";
 import {
   checkServerIdentity,
   connect as connectTls,
@@ -22,9 +28,14 @@ export type Security = "plain" | "offered" | "tls";
 /** Where a transport goes. */
 export type Address = { readonly path: string } | { readonly host: string; readonly port: number };
 
-/** An open socket. */
+/** Takes what arrives: the first `count` bytes, which are overwritten after the call. */
+export type Receiver = (bytes: Buffer, count: number) => void;
+
+/** An open socket, which reads nothing before it is resumed. */
 export interface Transport {
   readonly socket: Socket;
+  /** Has all that arrives from now on taken by this receiver, in place of the one before. */
+  readonly receive: (receiver: Receiver) => void;
   readonly encrypted: boolean;
   /**
    * The channel binding data of the server's certificate; `undefined` without TLS, or where none is
@@ -48,18 +59,66 @@ export async function openTransport(
   signal.throwIfAborted();
   const files = security === "plain" ? undefined : await readTlsFiles(config);
   signal.throwIfAborted();
-  const plain = connectSocket("path" in address ? address : tcpOptions(config, address));
+  const options = "path" in address ? address : tcpOptions(config, address);
+  if (files === undefined) return openPlain(options, address, signal);
+  const plain = connectSocket(options);
   keepErrors(plain);
   await until(plain, "connect", signal);
   const reached = reachedAddress(plain, address);
   const direct = config.sslNegotiation === "direct";
-  if (files !== undefined && (direct || (await offersTls(plain, security, signal)))) {
+  if (direct || (await offersTls(plain, security, signal))) {
     const socket = await secure(config, plain, files, signal);
     const certificate = socket.getPeerCertificate().raw as Buffer | undefined;
     const endPoint = certificate === undefined ? undefined : tlsServerEndPoint(certificate);
-    return { socket, encrypted: true, endPoint, address: reached };
+    return { socket, receive: receivesOf(socket), encrypted: true, endPoint, address: reached };
   }
-  return { socket: plain, encrypted: false, endPoint: undefined, address: reached };
+  const receive = receivesOf(plain);
+  return { socket: plain, receive, encrypted: false, endPoint: undefined, address: reached };
+}
+
+/**
+ * What all plain sockets of this thread read into, one at a time: who receives is done with it
+ * before the next is read. Otherwise Node makes a buffer of this size for each read.
+ */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+
+async function openPlain(
+  options: NetConnectOpts,
+  address: Address,
+  signal: AbortSignal,
+): Promise<Transport> {
+  let receiver: Receiver = () => undefined;
+  const socket = connectSocket({
+    ...options,
+    onread: {
+      buffer: READ_BUFFER,
+      callback: (count) => {
+        receiver(READ_BUFFER, count);
+        return true;
+      },
+    },
+  });
+  socket.pause();
+  keepErrors(socket);
+  await until(socket, "connect", signal);
+  return {
+    socket,
+    receive: (next) => {
+      receiver = next;
+    },
+    encrypted: false,
+    endPoint: undefined,
+    address: reachedAddress(socket, address),
+  };
+}
+
+/** For a socket that hands on what it reads by events. */
+function receivesOf(socket: Socket): Transport["receive"] {
+  let receiver: Receiver | undefined;
+  return (next) => {
+    if (receiver === undefined) socket.on("data", (chunk) => receiver?.(chunk, chunk.length));
+    receiver = next;
+  };
 }
 
 function tcpOptions(

@@ -54,12 +54,11 @@ export class MessageReader {
   }
 
   /**
-   * Takes the next chunk and hands on every message that is complete. Throws `ProtocolError`, or
-   * what the handler throws.
+   * Takes the next chunk, the first `size` bytes of a buffer, and hands on every message that is
+   * complete. Throws `ProtocolError`, or what the handler throws.
    */
-  push(chunk: Buffer): void {
-    let at = this.#carryBytes === 0 ? 0 : this.#complete(chunk);
-    const size = chunk.length;
+  push(chunk: Buffer, size: number = chunk.length): void {
+    let at = this.#carryBytes === 0 ? 0 : this.#complete(chunk, size);
     while (!this.#stopped && size - at >= HEADER_BYTES) {
       const end = at + 1 + this.#lengthAt(chunk, at);
       if (end > size) break;
@@ -68,7 +67,7 @@ export class MessageReader {
       at = end;
       this.handler.onMessage(type, chunk, start, end);
     }
-    if (at < size && !this.#stopped) this.#keep(chunk, at);
+    if (at < size && !this.#stopped) this.#keep(chunk, at, size);
   }
 
   /** The length field of the message at `at`, which counts itself. */
@@ -86,11 +85,11 @@ export class MessageReader {
    * Adds to the message that was cut off; hands it on when it is whole. Returns how much of the
    * chunk it took.
    */
-  #complete(chunk: Buffer): number {
-    let at = this.#take(chunk, 0, HEADER_BYTES);
+  #complete(chunk: Buffer, size: number): number {
+    let at = this.#take(chunk, 0, size, HEADER_BYTES);
     if (this.#carryBytes < HEADER_BYTES) return at;
     const total = 1 + this.#lengthAt(this.#carry, 0);
-    at = this.#take(chunk, at, total);
+    at = this.#take(chunk, at, size, total);
     if (this.#carryBytes < total) return at;
     const message = this.#carry;
     this.#carryBytes = 0;
@@ -100,8 +99,8 @@ export class MessageReader {
   }
 
   /** Moves bytes from the chunk until `wanted` are carried or the chunk is used up. */
-  #take(chunk: Buffer, from: number, wanted: number): number {
-    const count = Math.min(wanted - this.#carryBytes, chunk.length - from);
+  #take(chunk: Buffer, from: number, size: number, wanted: number): number {
+    const count = Math.min(wanted - this.#carryBytes, size - from);
     if (count <= 0) return from;
     this.#reserve(this.#carryBytes + count, wanted);
     chunk.copy(this.#carry, this.#carryBytes, from, from + count);
@@ -109,11 +108,11 @@ export class MessageReader {
     return from + count;
   }
 
-  #keep(chunk: Buffer, at: number): void {
-    const count = chunk.length - at;
+  #keep(chunk: Buffer, at: number, size: number): void {
+    const count = size - at;
     const wanted = count < HEADER_BYTES ? HEADER_BYTES : 1 + this.#lengthAt(chunk, at);
     this.#reserve(count, wanted);
-    chunk.copy(this.#carry, 0, at);
+    chunk.copy(this.#carry, 0, at, size);
     this.#carryBytes = count;
   }
 
