@@ -32,6 +32,7 @@ function closed(run: Closed): BenchRun {
     sql,
     requests: 1000,
     slowedRatio: 0,
+    expectedMs: 1000,
   };
   const durationMs = (1000 / perS) * 1000;
   const responseMs = (callers / perS) * 1000;
@@ -58,6 +59,7 @@ function measured(changed: Partial<BenchMeasured> = {}): BenchMeasured {
   const slow = { callers: 80, busy: 0.1, sql: SLEEP };
   return {
     rounds: 8,
+    statement: { sql: "SELECT 1", name: "SELECT 1", isGiven: false, aloneMs: 0.1 },
     size: SIZE,
     half: SIZE / 2,
     template: [1, 4, 16].map((callers) => closed({ callers, perS: 10_000 })),
@@ -71,6 +73,7 @@ function measured(changed: Partial<BenchMeasured> = {}): BenchMeasured {
     same: closed({ callers: 20, perS: 10_000 }),
     twin: closed({ callers: 20, perS: 10_000 }),
     slowed: closed({ callers: 20, perS: 8333, cpuMs: 36 }),
+    allocatedBytes: 2000,
     open: [{ ratio: 0.5, perS: 5000, turn: madeUpTurn(100, 0.3, 5), waits: 0, waitMs: 0 }],
     ...changed,
   };

@@ -84,6 +84,7 @@ function idleMeasured(left: number): IdleTimeMeasured {
     fifo: idleRun(30, 0),
     fifoSlow: undefined,
     kept: idleRun(5, 25),
+    pruned: idleRun(2, 28),
   };
 }
 

@@ -23,6 +23,8 @@ import { checkReportFiles, writeReportFiles, type ReportFile } from "./report-fi
 export interface RunOptions extends RunInput {
   readonly dsn?: string;
   readonly quick?: true;
+  /** False where the system is to decide what runs on which processor. */
+  readonly pin?: boolean;
 }
 
 /** How long to wait for a server's own word on why a connection to it failed. */
@@ -88,12 +90,13 @@ function refuseIfAllSkipped({ scenarios }: LabReport): void {
 
 async function measure(
   ids: readonly number[],
-  { dsn, quick, query }: RunOptions,
+  { dsn, pin, quick, query }: RunOptions,
   { progress, signal }: Run,
 ): Promise<LabReport> {
   const server = await findServer({
     dsn,
     settings: labServerSettings,
+    pinned: pin !== false,
     signal,
     onProgress: (step) => progress.update({ text: step }),
   });

@@ -74,6 +74,7 @@ export function addLabCommands(program: Command, setStatus: SetStatus): void {
     .option("--dsn <url>", "the server to use; wins over DATABASE_URL")
     .option("--query <sql>", "a SELECT of yours, for those that take one")
     .option("--quick", "take less time, with less certainty")
+    .option("--no-pin", "leave it to the system what runs on which processor")
     .option("--json <file>", "write the report as JSON; - for standard output")
     .option("--html <file>", "write the report as a web page")
     .option("--junit <file>", "write the checks as JUnit XML, for CI systems")

@@ -2,13 +2,16 @@
 // elsewhere the figures that need it are left out, never guessed.
 
 import { readdir, readFile } from "node:fs/promises";
-import { availableParallelism, cpus, loadavg, platform, release, totalmem } from "node:os";
+import { cpus, loadavg, platform, release, totalmem } from "node:os";
 import { type IntervalHistogram, monitorEventLoopDelay, performance } from "node:perf_hooks";
+import { coresOfMachine, type Pinning, pinning } from "../server/affinity.ts";
 
 /** What the run took place on. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
+  /** On which of them what ran, where this process and the server were kept apart. */
+  readonly pinned?: Pinning;
   readonly memoryBytes: number;
   readonly os: string;
   readonly node: string;
@@ -19,9 +22,11 @@ export interface Machine {
 /** Describes this machine. */
 export function describeMachine(): Machine {
   const load = loadavg()[0] ?? 0;
+  const pinned = pinning();
   return {
     cpu: cpus()[0]?.model.trim() ?? "unknown",
-    cores: availableParallelism(),
+    cores: coresOfMachine(),
+    ...(pinned === undefined ? {} : { pinned }),
     memoryBytes: totalmem(),
     os: `${platform()} ${release()}`,
     node: process.version,

@@ -1,7 +1,9 @@
 // A statement of the user's own, in place of a scenario's: what is taken, and what is refused
 // before anything runs it in earnest.
 
+import { median } from "./compare.ts";
 import type { LabDb } from "./pools.ts";
+import type { ScenarioContext } from "./scenario.ts";
 
 /** A statement that the lab does not take. The message says why, without a full stop. */
 export class QueryRefused extends Error {
@@ -110,6 +112,23 @@ export async function checkQueryOnServer(db: LabDb, query: string): Promise<void
   } finally {
     await tx.rollback();
   }
+}
+
+const SAMPLES = 15;
+
+/** How long a statement takes one caller: the middle of a few. */
+export async function timeQuery(
+  { clock, pools, signal }: Pick<ScenarioContext, "clock" | "pools" | "signal">,
+  query: string,
+): Promise<number> {
+  const took: number[] = [];
+  for (let sample = 0; sample < SAMPLES; sample++) {
+    signal.throwIfAborted();
+    const beganAtMs = clock.nowMs();
+    await pools.watcher.query(query);
+    took.push(clock.nowMs() - beganAtMs);
+  }
+  return median(took);
 }
 
 function refusalOf(error: unknown): unknown {

@@ -199,6 +199,8 @@ export interface LabServer {
   /** For the reader, without secrets. */
   readonly description: string;
   readonly version?: string | undefined;
+  /** The directory of its Unix socket, where it is on this machine and that is known. */
+  readonly socketDir?: string | undefined;
 }
 
 /** How far a run is. */
@@ -239,6 +241,10 @@ export interface ServerFacts {
   readonly isDurable: boolean;
   /** The process id of the server's main process, when it runs on this machine and can be seen. */
   readonly postmasterPid?: number;
+  /**
+   * How many processors it may use; as many as this machine has where that cannot be seen.
+   */
+  readonly cores: number;
 }
 
 /** Figures of the machine and the server that put all others in proportion. */

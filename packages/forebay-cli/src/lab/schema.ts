@@ -2,6 +2,7 @@
 // stays on the server.
 
 import { randomBytes } from "node:crypto";
+import { coresOf, coresOfMachine } from "../server/affinity.ts";
 import type { LabServer, ServerFacts } from "./scenario.ts";
 import { parentPid } from "./machine.ts";
 import type { LabDb } from "./pools.ts";
@@ -76,6 +77,7 @@ export async function readFacts(watcher: LabDb, server: LabServer): Promise<Serv
     isTls: row.is_tls,
     authentication: await readAuthentication(watcher, row.version),
     isDurable: row.is_durable,
+    cores: postmasterPid === undefined ? coresOfMachine() : coresOf(postmasterPid),
     ...(postmasterPid === undefined ? {} : { postmasterPid }),
   };
 }

@@ -106,6 +106,12 @@ function surroundings(report: LabReport): Markup {
   ].filter((part) => part !== undefined);
   const facts: (readonly [string, Part])[] = [
     ["Machine", `${figure(machine.cores)} × ${machine.cpu}, ${figure(gigabytes)} GiB`],
+    [
+      "Processors",
+      machine.pinned === undefined
+        ? undefined
+        : `event loop on ${machine.pinned.self}, servers on ${machine.pinned.programs.join(", ")}`,
+    ],
     ["System", `${machine.os}, Node ${machine.node}`],
     [
       "Load average before",

@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Account } from "./account.ts";
+import { onTheirProcessors } from "./affinity.ts";
 
 // The same path from src/server and from dist/server.
 const PROGRAM = fileURLToPath(new URL("../../libexec/custodian.mjs", import.meta.url));
@@ -79,7 +80,8 @@ export class Custodian {
   static async open(parentDirectory: string): Promise<Custodian> {
     const env = { ...process.env };
     delete env["NODE_OPTIONS"];
-    const child = spawn(process.execPath, [PROGRAM, parentDirectory], {
+    const [file, args] = onTheirProcessors(process.execPath, [PROGRAM, parentDirectory]);
+    const child = spawn(file, args, {
       cwd: parentDirectory,
       env,
       stdio: ["pipe", "pipe", "pipe"],

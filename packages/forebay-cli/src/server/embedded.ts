@@ -9,6 +9,7 @@ import * as path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { CliError } from "../errors.ts";
 import { serverAccount, temporaryDirectory, type Account } from "./account.ts";
+import { pinProcessors } from "./affinity.ts";
 import { findBinaries, stageBinaries } from "./binaries.ts";
 import { makeCertificates } from "./certificates.ts";
 import { Custodian, SpawnError, type Running } from "./custodian.ts";
@@ -66,6 +67,7 @@ export async function startEmbedded(
   const { signal } = options;
   signal?.throwIfAborted();
   const binaries = findBinaries();
+  if (options.pinned === true) pinProcessors();
   const account = serverAccount();
   const custodian = await Custodian.open(temporaryDirectory(account));
   const onAbort = (): void => void custodian.close();

@@ -64,6 +64,8 @@ export interface EmbeddedOptions {
   readonly settings?: Readonly<Record<string, string | number | boolean>> | undefined;
   /** Lines of `pg_hba.conf` that come before all others. @defaultValue none */
   readonly hba?: readonly string[] | undefined;
+  /** Whether this process and the server are kept apart first: see `pinProcessors`. */
+  readonly pinned?: boolean | undefined;
   /** Aborting gives up the start, leaves nothing behind, and rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
   /** Told of each step of the start, in a few words. */

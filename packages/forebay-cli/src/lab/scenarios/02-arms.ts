@@ -1,7 +1,7 @@
 // Scenario 2, how its arms run: bursts, the guide's steady traffic, and one caller after the other.
 
-import { median } from "../compare.ts";
 import { type ArmPool, warmUp } from "../pools.ts";
+import { timeQuery } from "../query.ts";
 import { poissonArrivals, type LabRandom } from "../random.ts";
 import { type ScenarioContext, ScenarioNotPossible } from "../scenario.ts";
 import { closedTurn, mustNotFail, openTurn, type Turn } from "../turn.ts";
@@ -51,11 +51,10 @@ export interface IdleWork {
 const BURST_SHARE_RATIO = 0.5;
 /** The share of one processor that steady traffic may take. */
 const STEADY_SHARE_RATIO = 0.3;
-const SAMPLES = 15;
 
 /** Makes what the arms read, and sees how long that takes. */
 export async function prepareWork(context: ScenarioContext): Promise<IdleWork> {
-  const { calibration, clock, pools, query } = context;
+  const { calibration, query } = context;
   if (query === undefined) {
     await prepareItems(context);
     return {
@@ -66,14 +65,7 @@ export async function prepareWork(context: ScenarioContext): Promise<IdleWork> {
       ratePerS: GUIDE_RATE_PER_S,
     };
   }
-  const took: number[] = [];
-  for (let sample = 0; sample < SAMPLES; sample++) {
-    context.signal.throwIfAborted();
-    const beganAtMs = clock.nowMs();
-    await pools.watcher.query(query);
-    took.push(clock.nowMs() - beganAtMs);
-  }
-  const queryMs = median(took);
+  const queryMs = await timeQuery(context, query);
   const mostMs = (BURST_SHARE_RATIO * BURST.everyMs) / BURST.requests;
   if (queryMs > mostMs) {
     throw new ScenarioNotPossible(

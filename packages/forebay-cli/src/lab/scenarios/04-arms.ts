@@ -3,6 +3,7 @@
 
 import { type ProcessMemory, readMemory } from "../backend-memory.ts";
 import { pause } from "../clock.ts";
+import { median } from "../compare.ts";
 import { LatencyHistogram } from "../histogram.ts";
 import { type LabDb, warmUp } from "../pools.ts";
 import type { ArmRole, ScenarioContext } from "../scenario.ts";
@@ -20,6 +21,11 @@ export interface IdleTimeArm {
   /** `Infinity` for never. */
   readonly idleTimeMs: number;
   readonly minIdleConns: number;
+  /**
+   * Instead of an idle time: after each such time as many idle connections are closed as were idle
+   * in the middle of the samples taken meanwhile, which is the rule of Npgsql.
+   */
+  readonly prunesByMedian: boolean;
   /** Requests a second in the quiet stretch. */
   readonly ratePerS: number;
 }
@@ -107,7 +113,8 @@ export async function runIdleTime(
   );
   const firstPeak = await occupy(context, db, plan.peak, visitSql(schema));
   const atPeak = await lookAt(context, name);
-  const rest = runQuiet(context, db, arm, plan.quietMs);
+  const stopPruning = arm.prunesByMedian ? pruneByMedian(context, db, plan) : undefined;
+  const rest = runQuiet(context, db, arm, plan.quietMs).finally(() => stopPruning?.());
   const watching = watchBackends(
     pools.watcher,
     clock,
@@ -187,6 +194,27 @@ async function runQuiet(
   });
   mustNotFail([turn]);
   return turn;
+}
+
+/** Samples in an idle time; Npgsql takes thirty by default, one in ten seconds of five minutes. */
+const PRUNE_SAMPLES = 10;
+
+/** Gives how to stop it. */
+function pruneByMedian({ clock }: ScenarioContext, db: LabDb, plan: IdleTimePlan): () => void {
+  let samples: number[] = [];
+  let timer = { cancel: (): void => undefined };
+  const sample = (): void => {
+    timer = clock.setTimer(plan.idleTimeMs / PRUNE_SAMPLES, sample);
+    const { idle } = db.stats();
+    samples.push(idle);
+    if (samples.length < PRUNE_SAMPLES) return;
+    // A lower limit closes what is beyond it.
+    db.setMaxIdleConns(Math.max(0, idle - Math.floor(median(samples))));
+    db.setMaxIdleConns(plan.peak);
+    samples = [];
+  };
+  sample();
+  return () => timer.cancel();
 }
 
 async function pidsOf({ pools }: ScenarioContext, applicationName: string): Promise<number[]> {

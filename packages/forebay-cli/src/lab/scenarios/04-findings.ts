@@ -73,8 +73,8 @@ function memoryClause(memory: MemoryFigures | undefined): string {
 
 /** All arms, in the order of the report. */
 export function runsOf(measured: IdleTimeMeasured): IdleTimeRun[] {
-  const { fifo, fifoSlow, kept, lifo, none } = measured;
-  return [none, lifo, fifo, ...(fifoSlow === undefined ? [] : [fifoSlow]), kept];
+  const { fifo, fifoSlow, kept, lifo, none, pruned } = measured;
+  return [none, lifo, fifo, ...(fifoSlow === undefined ? [] : [fifoSlow]), kept, pruned];
 }
 
 function deriveMemory({ fresh, lifo, none }: IdleTimeMeasured): MemoryFigures | undefined {
@@ -184,6 +184,7 @@ function armOf({ arm, turn }: IdleTimeRun): Arm {
       idleOrder: arm.idleOrder,
       connMaxIdleTimeMs: Number.isFinite(arm.idleTimeMs) ? arm.idleTimeMs : "Infinity",
       minIdleConns: arm.minIdleConns,
+      ...(arm.prunesByMedian ? { pruned: "by the median" } : {}),
       quietRequestsPerS: arm.ratePerS,
     },
     measures: {
@@ -307,8 +308,12 @@ function caveatsOf(
         `${megabytes(memory.ownEach * GUIDE.peak)} of their own (extrapolated).`,
     );
   }
-  const { lifo } = measured;
+  const { lifo, plan, pruned } = measured;
   caveats.push(
+    "Npgsql closes, after each idle time, as many as were idle in the middle of its samples: " +
+      `${figure(pruned.turn.atRest)} of ${figure(plan.peak)} were left with that rule, run here ` +
+      "over Forebay's pool; it needs no order, and closes all at once what an idle time closes " +
+      "one by one.",
     `Idle connections are closed when their time is over: ${figure(lifo.turn.maxIdleTimeClosed)} ` +
       "here within the quiet stretch. With an idle time of minutes that takes minutes.",
   );

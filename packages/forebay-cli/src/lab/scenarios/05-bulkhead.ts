@@ -1,7 +1,6 @@
 // Scenario 5: a share of the connections for each route. Runs the arms in turns; what they show is
 // put together in 05-findings.ts.
 
-import { availableParallelism } from "node:os";
 import { takeTurnsByName } from "../compare.ts";
 import { seededLabRandom } from "../random.ts";
 import type { Findings, Scenario, ScenarioContext } from "../scenario.ts";
@@ -26,7 +25,7 @@ export interface BulkheadMeasured {
 }
 
 async function run(context: ScenarioContext): Promise<Findings> {
-  const plan = planBulkhead(context, availableParallelism());
+  const plan = planBulkhead(context, context.facts.cores);
   const pools = await BulkheadPools.open(context, plan);
   // Whatever a first turn meets cold is not an arm's.
   await pools.turn("alone", seededLabRandom(49));

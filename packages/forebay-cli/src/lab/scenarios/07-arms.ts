@@ -62,6 +62,8 @@ export const ARMS = [
   "driver",
   "portable",
   "native",
+  "socketPortable",
+  "socketNative",
   "portableMany",
   "pipelinedMany",
   "largeText",
@@ -78,16 +80,22 @@ export const ARMS = [
 /** The name of an arm. */
 export type LayersArm = (typeof ARMS)[number];
 
-/** Arms that are compared with each other take turns in small pieces. */
-export const GROUPS: readonly {
+/** Arms that take turns in small pieces. */
+export interface LayersGroup {
   readonly plan: "oneRow" | "large" | "batches";
   readonly arms: readonly LayersArm[];
-}[] = [
-  { plan: "oneRow", arms: ["driver", "portable", "native"] },
-  { plan: "large", arms: ["largeText", "largeObjects", "largeArrays", "largeColumns"] },
-  { plan: "batches", arms: ["nearOneByOne", "nearBatch"] },
-  { plan: "batches", arms: ["farOneByOne", "farAtOnce", "farBatch"] },
-];
+}
+
+/** Arms that are compared with each other. Those over a Unix socket where the server has one. */
+export function groupsOf({ socketDir }: ScenarioContext["server"]): readonly LayersGroup[] {
+  const overSocket: LayersArm[] = socketDir === undefined ? [] : ["socketPortable", "socketNative"];
+  return [
+    { plan: "oneRow", arms: ["driver", "portable", "native", ...overSocket] },
+    { plan: "large", arms: ["largeText", "largeObjects", "largeArrays", "largeColumns"] },
+    { plan: "batches", arms: ["nearOneByOne", "nearBatch"] },
+    { plan: "batches", arms: ["farOneByOne", "farAtOnce", "farBatch"] },
+  ];
+}
 
 /** The arms with many callers take a turn each. */
 export const MANY: readonly LayersArm[] = ["portableMany", "pipelinedMany"];
@@ -125,11 +133,13 @@ interface Ask {
 export async function openLayers(context: ScenarioContext): Promise<Record<LayersArm, Operate>> {
   const sqls = await createTables(context);
   const one = await openOne(context, sqls.one);
+  const socket = openOverSocket(context, sqls.one);
   const large = await openLarge(context, sqls.large);
   const near = await openBatches(context, sqls.one, { delayMs: 0, connections: 1 });
   const far = await openBatches(context, sqls.one, { delayMs: DELAY_MS, connections: BATCH });
   return {
     ...one,
+    ...socket,
     ...large,
     nearOneByOne: near.oneByOne,
     nearBatch: near.batch,
@@ -158,6 +168,20 @@ async function openOne(context: ScenarioContext, sql: string): Promise<Record<On
     native: row(native),
     portableMany: row(portableMany),
     pipelinedMany: row(pipelined),
+  };
+}
+
+type SocketArm = "socketPortable" | "socketNative";
+
+function openOverSocket(context: ScenarioContext, sql: string): Record<SocketArm, Operate> {
+  // Where there is no socket they are not run: see groupsOf.
+  const { socketDir } = context.server;
+  const connection = socketDir === undefined ? {} : { host: socketDir };
+  const portable = openPortable(context, 1, connection);
+  const native = context.pools.openDb({ ...size(1), connection });
+  return {
+    socketPortable: keyed((key) => portable.query(sql, [key])),
+    socketNative: keyed((key) => native.query(sql, [key])),
   };
 }
 

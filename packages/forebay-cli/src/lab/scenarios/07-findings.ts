@@ -31,6 +31,8 @@ export interface LayersFigures {
   readonly nativeOverPortable: TimeAndCpu;
   /** The driver without pool and layer, over the portable layer: the most that can be saved. */
   readonly driverOverPortable: TimeAndCpu;
+  /** Over a Unix socket, where there is one: native over portable, and that over TCP. */
+  readonly socket: { readonly native: TimeAndCpu; readonly overTcp: TimeAndCpu } | undefined;
   readonly pipelinedOverPortable: TimeAndCpu;
   readonly columnsOverObjects: TimeAndCpu;
   readonly arraysOverObjects: TimeAndCpu;
@@ -114,6 +116,13 @@ function deriveFigures(context: ScenarioContext, { arms }: LayersMeasured): Laye
   return {
     nativeOverPortable: ratio("native", "portable"),
     driverOverPortable: ratio("driver", "portable"),
+    socket:
+      arms.socketNative.length === 0
+        ? undefined
+        : {
+            native: ratio("socketNative", "socketPortable"),
+            overTcp: ratio("socketPortable", "portable"),
+          },
     pipelinedOverPortable: ratio("pipelinedMany", "portableMany"),
     columnsOverObjects: ratio("largeColumns", "largeObjects"),
     arraysOverObjects: ratio("largeArrays", "largeObjects"),
@@ -137,14 +146,16 @@ function deriveFigures(context: ScenarioContext, { arms }: LayersMeasured): Laye
  * two identical arms differ by that much on a busy machine.
  */
 function questionsOf(figures: LayersFigures): Question[] {
+  const native = (where: string, { time, cpu }: TimeAndCpu): Question => ({
+    name: `One row, one caller${where}: time, native over portable`,
+    estimate: time,
+    threshold: { from: 0.8, to: 1.15 },
+    unit: "×",
+    note: `CPU time ${withInterval(cpu)} times.`,
+  });
   return [
-    {
-      name: "One row, one caller: time, native over portable",
-      estimate: figures.nativeOverPortable.time,
-      threshold: { from: 0.8, to: 1.15 },
-      unit: "×",
-      note: `CPU time ${withInterval(figures.nativeOverPortable.cpu)} times.`,
-    },
+    native("", figures.nativeOverPortable),
+    ...(figures.socket === undefined ? [] : [native(", Unix socket", figures.socket.native)]),
     {
       name: "One row, one caller: CPU time, driver alone over portable",
       estimate: figures.driverOverPortable.cpu,
@@ -202,14 +213,15 @@ function experimentText({ plan }: LayersMeasured): string {
   return (
     "The same statements over the same driver: through a connection without pool and layer, " +
     "through openDB, and through openPostgres. One row by its key, one caller, one query after " +
-    `the other; ${CALLERS} callers on ${CONNECTIONS} connections, each query with a connection ` +
-    `of its own or pipelined; ${figure(LARGE_ROWS)} rows of ${LARGE_COLUMNS} numbers, as text, ` +
-    `as objects, arrays and columns; ${BATCH} queries one by one, at once on ${BATCH} ` +
-    "connections, and in a batch, through a proxy that delays nothing, and one that makes a " +
-    `round trip take ${2 * DELAY_MS} ms or a little more. ${plan.rounds} rounds, forward and ` +
-    "backward in turn. Arms that are compared take turns " +
-    "within a round, a few queries each; time and CPU time of a query are the lower quartile of " +
-    "these pieces, with many callers time is that between two answers. Nothing is scaled."
+    `the other, over TCP and, where the server has one, a Unix socket; ${CALLERS} callers on ` +
+    `${CONNECTIONS} connections, each query with a connection of its own or pipelined; ` +
+    `${figure(LARGE_ROWS)} rows of ${LARGE_COLUMNS} numbers, as text, as objects, arrays and ` +
+    `columns; ${BATCH} queries one by one, at once on ${BATCH} connections, and in a batch, ` +
+    `through a proxy that delays nothing, and one that makes a round trip take ${2 * DELAY_MS} ` +
+    `ms or a little more. ${plan.rounds} rounds, forward and backward in turn. Arms that are ` +
+    "compared take turns within a round, a few queries each; time and CPU time of a query are " +
+    "the lower quartile of these pieces, with many callers time is that between two answers. " +
+    "Nothing is scaled."
   );
 }
 
@@ -242,8 +254,12 @@ function caveatsOf(context: ScenarioContext, figures: LayersFigures): string[] {
       "Node, since a pool lives on one thread.",
     "The proxy runs in this process and takes CPU time of it: only times are compared through " +
       "it, with an arm through the same proxy without delay.",
-    `Connections use ${context.facts.isTls ? "TLS" : "no TLS"} over TCP; a Unix socket is not ` +
-      "tried.",
+    `Connections use ${context.facts.isTls ? "TLS" : "no TLS"} over TCP; ` +
+      (figures.socket === undefined
+        ? "a Unix socket is not tried, since none of this server's is known."
+        : "over its Unix socket, which has no TLS, one row took " +
+          `${withInterval(figures.socket.overTcp.time)} times as long, and ` +
+          `${withInterval(figures.socket.overTcp.cpu)} times the CPU time.`),
   ];
   if (figures.layerCpuUs < 0) {
     caveats.push("What pool and layer take is below what could be told apart in this run.");

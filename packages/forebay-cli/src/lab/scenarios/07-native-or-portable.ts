@@ -3,12 +3,13 @@
 
 import { needConnections } from "../budget.ts";
 import { type ChunkedTurn, chunkedTurn } from "../chunks.ts";
-import { takeTurns } from "../compare.ts";
+import { byName, takeTurns } from "../compare.ts";
 import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import {
+  ARMS,
   BATCH,
   CONNECTIONS,
-  GROUPS,
+  groupsOf,
   type LayersArm,
   type LayersPlan,
   MANY,
@@ -21,22 +22,24 @@ import { describeLayers } from "./07-findings.ts";
 /** All that scenario 7 measured. */
 export interface LayersMeasured {
   readonly plan: LayersPlan;
+  /** None of those that cannot be run on this server. */
   readonly arms: Readonly<Record<LayersArm, readonly ChunkedTurn[]>>;
 }
 
-/** One each for three arms, many callers for two, three for large results, and the two networks. */
-const LEAST_BUDGET = 3 + 2 * CONNECTIONS + 3 + 2 + (BATCH + 1);
+/** One each for five arms, many callers for two, three for large results, and the two networks. */
+const LEAST_BUDGET = 5 + 2 * CONNECTIONS + 3 + 2 + (BATCH + 1);
 
 async function run(context: ScenarioContext): Promise<Findings> {
   needConnections(context, LEAST_BUDGET);
   const plan = planLayers(context);
   context.step("opening", 1500);
   const ready = await openLayers(context);
+  const groups = groupsOf(context.server);
   const turns = await takeTurns({
     rounds: plan.rounds + 1,
     signal: context.signal,
     arms: [
-      ...GROUPS.map((group) => (round: number) => {
+      ...groups.map((group) => (round: number) => {
         step(context, plan, group.arms.join(", "), round);
         const operates = group.arms.map((arm) => ({ operate: ready[arm] }));
         return chunkedTurn(context, operates, plan[group.plan]);
@@ -47,7 +50,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
       }),
     ],
   });
-  const names = [...GROUPS.map((group) => group.arms), ...MANY.map((arm) => [arm])];
+  const names = [...groups.map((group) => group.arms), ...MANY.map((arm) => [arm])];
   const arms = new Map<LayersArm, ChunkedTurn[]>();
   for (const [group, armsOfGroup] of names.entries()) {
     for (const [at, arm] of armsOfGroup.entries()) {
@@ -61,16 +64,16 @@ async function run(context: ScenarioContext): Promise<Findings> {
   }
   const measured: LayersMeasured = {
     plan,
-    arms: Object.fromEntries(arms) as Record<LayersArm, ChunkedTurn[]>,
+    arms: byName(ARMS, (arm) => arms.get(arm) ?? []),
   };
   return describeLayers(context, measured, await context.judge());
 }
 
 function step(context: ScenarioContext, plan: LayersPlan, name: string, round: number): void {
   const note = round === 0 ? "warming up" : `round ${round} of ${plan.rounds}`;
-  const groups = GROUPS.length + MANY.length;
+  const steps = groupsOf(context.server).length + MANY.length;
   const expectedMs = nativeOrPortable[context.isQuick ? "expectedQuickMs" : "expectedMs"];
-  context.step(name, expectedMs / ((plan.rounds + 1) * groups), note);
+  context.step(name, expectedMs / ((plan.rounds + 1) * steps), note);
 }
 
 /** Scenario 7 of the guide. */

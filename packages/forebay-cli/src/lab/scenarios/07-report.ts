@@ -27,6 +27,16 @@ const SHOWN: Readonly<Record<LayersArm, Shown>> = {
   driver: { name: "one row, driver alone", role: "variant", connections: 1 },
   portable: { name: "one row, portable", role: "baseline", connections: 1 },
   native: { name: "one row, native", role: "negative control", connections: 1 },
+  socketPortable: {
+    name: "one row, Unix socket, portable",
+    role: "variant",
+    connections: 1,
+  },
+  socketNative: {
+    name: "one row, Unix socket, native",
+    role: "negative control",
+    connections: 1,
+  },
   portableMany: {
     name: `${CALLERS} callers, portable`,
     role: "baseline",
@@ -62,7 +72,7 @@ const SHOWN: Readonly<Record<LayersArm, Shown>> = {
 
 /** All arms with their settings and measures. */
 export function armsOfLayers({ arms }: LayersMeasured): Arm[] {
-  return ARMS.map((arm) => ({
+  return ARMS.filter((arm) => arms[arm].length > 0).map((arm) => ({
     name: SHOWN[arm].name,
     role: SHOWN[arm].role,
     settings: { maxOpenConns: SHOWN[arm].connections },

@@ -1,13 +1,14 @@
 // Scenario 16, how its arms run: the guide's benchmark with as many callers as it has processors,
 // the same with more callers than connections, and what a benchmark must be able to tell.
 
-import { availableParallelism } from "node:os";
 import { sum, takeTurns } from "../compare.ts";
 import type { LabClock } from "../clock.ts";
 import type { LabDb } from "../pools.ts";
 import { poissonArrivals, seededLabRandom } from "../random.ts";
-import type { ArmRole, ScenarioContext } from "../scenario.ts";
+import { timeQuery } from "../query.ts";
+import { type ArmRole, type ScenarioContext, ScenarioNotPossible } from "../scenario.ts";
 import { closedTurn, mustNotFail, openTurn, type Turn } from "../turn.ts";
+import { duration } from "../words.ts";
 
 /** The guide's statement, which is nothing but overhead. */
 export const SELECT_1 = "SELECT 1 AS n";
@@ -15,6 +16,37 @@ export const SELECT_1 = "SELECT 1 AS n";
 export const SLEEP_MS = 10;
 /** The statement of that. */
 export const SLEEP: string = `SELECT 1 AS n FROM pg_sleep(${SLEEP_MS / 1000})`;
+
+/** What the callers ask for. */
+export interface BenchStatement {
+  readonly sql: string;
+  /** For sentences. */
+  readonly name: string;
+  /** True for the user's, about which nothing was known beforehand. */
+  readonly isGiven: boolean;
+  /** How long it takes one caller. */
+  readonly aloneMs: number;
+}
+
+/** More than this, and so many callers take too long. */
+const STATEMENT_MOST_MS = 100;
+
+/** The guide's statement, or the user's. */
+export async function chooseStatement(context: ScenarioContext): Promise<BenchStatement> {
+  const { calibration, query } = context;
+  if (query === undefined) {
+    const aloneMs = calibration.queryP50Ms;
+    return { sql: SELECT_1, name: "SELECT 1", isGiven: false, aloneMs };
+  }
+  const aloneMs = await timeQuery(context, query);
+  if (aloneMs > STATEMENT_MOST_MS) {
+    throw new ScenarioNotPossible(
+      `Your statement takes ${duration(aloneMs)}, and is to be run some ten thousand times; it ` +
+        `may take ${duration(STATEMENT_MOST_MS)} at most.`,
+    );
+  }
+  return { sql: query, name: "your statement", isGiven: true, aloneMs };
+}
 
 /** By how much a request is made slower, to see whether the benchmark notices. */
 export const SLOWED_RATIO = 0.2;
@@ -31,6 +63,8 @@ export interface BenchArm {
   readonly requests: number;
   /** Share by which each request is made slower on purpose, of what it takes of this process. */
   readonly slowedRatio: number;
+  /** About how long a turn takes. */
+  readonly expectedMs: number;
 }
 
 /**
@@ -70,8 +104,8 @@ export interface BenchTotals {
   readonly waitPerRequestMs: number;
   readonly utilisationRatio: number;
   readonly clientCpuPerRequestMs: number;
-  /** Share of the CPU time of all cores that the server took; undefined where it is not seen. */
-  readonly serverCpuRatio: number | undefined;
+  /** How many processors the server kept busy; undefined where that cannot be seen. */
+  readonly serverBusyCores: number | undefined;
 }
 
 /** Adds up an arm's turns. */
@@ -93,9 +127,7 @@ export function totalsOf({ turns }: BenchRun): BenchTotals {
     waitPerRequestMs: sum(steady.map((seen) => seen.waitMs)) / requests,
     utilisationRatio: busyMs / totalMs,
     clientCpuPerRequestMs: clientCpuMs / sum(turns.map((turn) => turn.requests)),
-    serverCpuRatio: Number.isNaN(serverCpuMs)
-      ? undefined
-      : serverCpuMs / totalMs / availableParallelism(),
+    serverBusyCores: Number.isNaN(serverCpuMs) ? undefined : serverCpuMs / totalMs,
   };
 }
 
@@ -193,7 +225,7 @@ export async function runArms(
     signal: context.signal,
     arms: arms.map((arm, at) => async (round: number) => {
       const note = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
-      context.step(arm.name, arm.requests * (arm.sql === SLEEP ? 1 : 0.07), note);
+      context.step(arm.name, arm.expectedMs, note);
       const db = dbs[at];
       if (db === undefined) throw new RangeError("an arm has no pool");
       const turn = await runArm(context, db, arm, requestMs * arm.slowedRatio);
@@ -219,7 +251,7 @@ async function runArm(
     counts: "effect",
     operate: async () => {
       const beganAtMs = clock.nowMs();
-      await db.queryRow(arm.sql);
+      await db.query(arm.sql);
       if (slowedByMs > 0) {
         const untilMs = clock.nowMs() + slowedByMs;
         while (clock.nowMs() < untilMs);
@@ -243,7 +275,7 @@ export interface OpenRun {
 export async function runOpen(
   context: ScenarioContext,
   pools: BenchPools,
-  peak: { readonly size: number; readonly perS: number },
+  peak: { readonly size: number; readonly perS: number; readonly sql: string },
   how: { readonly ratios: readonly number[]; readonly turnMs: number },
 ): Promise<OpenRun[]> {
   const db = await pools.open(peak.size);
@@ -256,7 +288,7 @@ export async function runOpen(
       arrivalsMs: poissonArrivals(seededLabRandom(1600), perS, how.turnMs),
       counts: "effect",
       operate: async () => {
-        await db.queryRow(SELECT_1);
+        await db.query(peak.sql);
       },
     });
     mustNotFail([turn]);

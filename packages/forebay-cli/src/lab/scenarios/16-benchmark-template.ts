@@ -1,6 +1,7 @@
 // Scenario 16: the guide's benchmark, and one that can tell what it is asked. Runs the arms in
 // order; what they show is put together in 16-findings.ts.
 
+import { allocatedBytes } from "../op-cost.ts";
 import {
   type Findings,
   type Scenario,
@@ -12,10 +13,11 @@ import {
   type BenchArm,
   BenchPools,
   type BenchRun,
+  type BenchStatement,
+  chooseStatement,
   type OpenRun,
   runArms,
   runOpen,
-  SELECT_1,
   SLEEP,
   SLEEP_MS,
   SLOWED_RATIO,
@@ -26,6 +28,7 @@ import { describeBench } from "./16-findings.ts";
 /** All that scenario 16 measured. */
 export interface BenchMeasured {
   readonly rounds: number;
+  readonly statement: BenchStatement;
   /** Connections of the pool, and of one half as large. */
   readonly size: number;
   readonly half: number;
@@ -34,7 +37,7 @@ export interface BenchMeasured {
   /** As many callers as connections, and four times as many. */
   readonly equal: BenchRun;
   readonly crowded: BenchRun;
-  /** More callers than connections on the half pool and the whole one: SELECT 1, and a slow one. */
+  /** More callers than connections, half the pool and all: the statement, and a slow one. */
   readonly fastHalf: BenchRun;
   readonly fastWhole: BenchRun;
   readonly slowHalf: BenchRun;
@@ -46,6 +49,8 @@ export interface BenchMeasured {
   readonly twin: BenchRun;
   readonly slowed: BenchRun;
   readonly open: readonly OpenRun[];
+  /** What one query allocates in this process, on the heap. */
+  readonly allocatedBytes: number;
 }
 
 /** The guide's pool has 50 connections; the lab's server has 40 in all. */
@@ -58,7 +63,8 @@ const CROWD = 4;
 interface BenchPlan {
   readonly size: number;
   readonly rounds: number;
-  /** Of a turn: with SELECT 1, and with the slow statement. */
+  readonly statement: BenchStatement;
+  /** Of a turn: with the statement, and with the slow one. */
   readonly requests: number;
   readonly slowRequests: number;
 }
@@ -72,22 +78,30 @@ async function run(context: ScenarioContext): Promise<Findings> {
   }
   const half = size / 2;
   const { isQuick } = context;
+  const statement = await chooseStatement(context);
+  // A turn of a slower statement takes about as long, but not with too few requests to look at.
+  const least = 4 * size * CROWD;
+  const slower = Math.max(1, statement.aloneMs / context.calibration.queryP50Ms);
+  const requests = Math.max(least, Math.round((isQuick ? 1600 : 4000) / slower));
   const plan: BenchPlan = isQuick
-    ? { size, rounds: 6, requests: 1600, slowRequests: 240 }
-    : { size, rounds: 8, requests: 4000, slowRequests: 720 };
+    ? { size, rounds: 6, statement, requests, slowRequests: 240 }
+    : { size, rounds: 8, statement, requests, slowRequests: 720 };
   const pools = new BenchPools(context);
   const { rounds } = plan;
   const [equal, crowded, ...template] = await runArms(context, pools, closedArms(plan), rounds);
   const doubled = await runArms(context, pools, doubledArms(plan), rounds);
   const [fastHalf, fastWhole, slowHalf, slowWhole, slowRoomy] = doubled;
   const [same, twin, slowed] = await runArms(context, pools, twinArms(plan), rounds);
-  const peak = { size, perS: totalsOf(required(equal)).perS };
+  const peak = { size, perS: totalsOf(required(equal)).perS, sql: statement.sql };
   const open = await runOpen(context, pools, peak, {
     ratios: [0.5, 0.8, 0.95],
     turnMs: isQuick ? 500 : 2500,
   });
+  const db = await pools.open(size);
+  const allocated = await allocatedBytes(() => db.query(statement.sql));
   const measured: BenchMeasured = {
     rounds,
+    statement,
     size,
     half,
     template,
@@ -102,6 +116,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
     twin: required(twin),
     slowed: required(slowed),
     open,
+    allocatedBytes: allocated,
   };
   return describeBench(context, measured, await context.judge());
 }
@@ -111,17 +126,26 @@ function required(run: BenchRun | undefined): BenchRun {
   return run;
 }
 
-function closedArms({ size, requests }: BenchPlan): BenchArm[] {
-  const arm = (callers: number, role: BenchArm["role"], what: string): BenchArm => ({
-    name: `${what}, ${counted(callers, "caller")}`,
-    role,
-    callers,
-    size,
-    sql: SELECT_1,
+/** How long so many requests take where callers keep the server and this process busy. */
+function expectedMsOf(statement: BenchStatement, requests: number): number {
+  return requests * Math.max(0.07, statement.aloneMs / 2);
+}
+
+function closedArms({ size, statement, requests }: BenchPlan): BenchArm[] {
+  const arm = (callers: number, role: BenchArm["role"], what: string): BenchArm => {
     // One caller alone takes long over many.
-    requests: callers === 1 ? requests / 4 : requests,
-    slowedRatio: 0,
-  });
+    const own = callers === 1 ? Math.ceil(requests / 4) : requests;
+    return {
+      name: `${what}, ${counted(callers, "caller")}`,
+      role,
+      callers,
+      size,
+      sql: statement.sql,
+      requests: own,
+      slowedRatio: 0,
+      expectedMs: expectedMsOf(statement, own),
+    };
+  };
   return [
     arm(size, "variant", "as many as connections"),
     arm(size * CROWD, "change", "four times as many"),
@@ -131,36 +155,44 @@ function closedArms({ size, requests }: BenchPlan): BenchArm[] {
   ];
 }
 
-function doubledArms({ size, requests, slowRequests }: BenchPlan): BenchArm[] {
+function doubledArms({ size, statement, requests, slowRequests }: BenchPlan): BenchArm[] {
   const half = size / 2;
-  const callers = size * CROWD;
-  const arm = (connections: number, sql: string): BenchArm => ({
-    name: `${sql === SLEEP ? `${SLEEP_MS} ms` : "SELECT 1"}, ${connections} connections`,
-    role: "variant",
-    callers,
+  const common = { role: "variant", callers: size * CROWD, slowedRatio: 0 } as const;
+  const fast = (connections: number): BenchArm => ({
+    ...common,
+    name: `${statement.name}, ${connections} connections`,
     size: connections,
-    sql,
-    requests: sql === SLEEP ? slowRequests : requests,
-    slowedRatio: 0,
+    sql: statement.sql,
+    requests,
+    expectedMs: expectedMsOf(statement, requests),
+  });
+  const slow = (connections: number): BenchArm => ({
+    ...common,
+    name: `${SLEEP_MS} ms, ${connections} connections`,
+    size: connections,
+    sql: SLEEP,
+    requests: slowRequests,
+    expectedMs: (slowRequests * SLEEP_MS) / connections,
   });
   const roomy: BenchArm = {
-    ...arm(half, SLEEP),
+    ...slow(half),
     name: `${SLEEP_MS} ms, a connection for each caller`,
     callers: half,
     requests: slowRequests / 3,
   };
-  return [arm(half, SELECT_1), arm(size, SELECT_1), arm(half, SLEEP), arm(size, SLEEP), roomy];
+  return [fast(half), fast(size), slow(half), slow(size), roomy];
 }
 
-function twinArms({ size, requests }: BenchPlan): BenchArm[] {
+function twinArms({ size, statement, requests }: BenchPlan): BenchArm[] {
   const arm = (name: string, role: BenchArm["role"], slowedRatio: number): BenchArm => ({
     name,
     role,
     callers: size,
     size,
-    sql: SELECT_1,
+    sql: statement.sql,
     requests,
     slowedRatio,
+    expectedMs: expectedMsOf(statement, requests),
   });
   return [
     arm("the same", "negative control", 0),
@@ -176,5 +208,6 @@ export const benchmarkTemplate: Scenario = {
   needs: "31 free connections, or fewer callers",
   expectedMs: 45_000,
   expectedQuickMs: 13_000,
+  takesQuery: true,
   run,
 };

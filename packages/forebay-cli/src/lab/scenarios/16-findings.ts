@@ -15,7 +15,6 @@ import {
   type BenchRun,
   type BenchTotals,
   type OpenRun,
-  SELECT_1,
   SLEEP,
   SLEEP_MS,
   SLOWED_RATIO,
@@ -90,7 +89,7 @@ export function describeBench(
       `connections the guide's benchmark counted ${figure(figures.templateWaits)} waits in ` +
       `${figure(figures.templateRequests)} queries; with ${measured.crowded.arm.callers} callers ` +
       `${figure(crowded.waitsPerRequest)} a query. There twice the pool gave ` +
-      `${withInterval(figures.fastGain)} times the throughput of SELECT 1, and ` +
+      `${withInterval(figures.fastGain)} times the throughput of ${measured.statement.name}, and ` +
       `${withInterval(figures.slowGain)} times that of a query of ${SLEEP_MS} ms.`,
     experiment: experimentText(measured),
     claim: claimOfBench(measured, figures),
@@ -140,9 +139,26 @@ function deriveFigures(context: ScenarioContext, measured: BenchMeasured): Bench
     lawError: Math.max(...closedRuns(measured).map(lawErrorOf)),
     waitRatio: crowded.waitPerRequestMs / closedWaitMs({ ...crowded, callers, size }),
     cases: [
-      knownCase(context, "SELECT 1, many callers", "loop-bound", measured.fastWhole),
-      knownCase(context, `${SLEEP_MS} ms, many callers`, "pool-bound", measured.slowHalf),
-      knownCase(context, `${SLEEP_MS} ms, a connection each`, "query-bound", measured.slowRoomy),
+      // What limits a statement of the user's is not known.
+      ...(measured.statement.isGiven
+        ? []
+        : [
+            knownCase(
+              context,
+              measured,
+              "SELECT 1, many callers",
+              "loop-bound",
+              measured.fastWhole,
+            ),
+          ]),
+      knownCase(context, measured, `${SLEEP_MS} ms, many callers`, "pool-bound", measured.slowHalf),
+      knownCase(
+        context,
+        measured,
+        `${SLEEP_MS} ms, a connection each`,
+        "query-bound",
+        measured.slowRoomy,
+      ),
     ],
   };
 }
@@ -160,20 +176,22 @@ function lawErrorOf(run: BenchRun): number {
 
 /** By the verdict of `forebay bench`. */
 function knownCase(
-  { calibration }: ScenarioContext,
+  { facts }: ScenarioContext,
+  { statement }: BenchMeasured,
   what: string,
   truth: Bound,
   run: BenchRun,
 ): KnownCase {
   const totals = totalsOf(run);
+  const { serverBusyCores } = totals;
   const { bound } = judgeLoad({
     meanMs: totals.meanMs,
     waitMsPerOp: totals.waitPerRequestMs,
     lateMsPerOp: 0,
     loopUtilisationRatio: totals.utilisationRatio,
     clientCpuMsPerOp: totals.clientCpuPerRequestMs,
-    serverCpuRatio: totals.serverCpuRatio,
-    aloneMs: calibration.queryP50Ms + (run.arm.sql === SLEEP ? SLEEP_MS : 0),
+    serverCpuRatio: serverBusyCores === undefined ? undefined : serverBusyCores / facts.cores,
+    aloneMs: run.arm.sql === SLEEP ? SLEEP_MS + 1 : statement.aloneMs,
   });
   return { what, truth, said: bound };
 }
@@ -227,7 +245,7 @@ function questionsOf(measured: BenchMeasured, figures: BenchFigures): Question[]
       voidedBy: differing,
     },
     {
-      name: "Bottlenecks told rightly, of three that are known",
+      name: "Bottlenecks told rightly, of those that are known",
       estimate: exact(cases.filter(({ truth, said }) => truth === said).length),
       threshold: { atLeast: cases.length },
       note: `${listed(cases.map(({ what, said }) => `${what}: ${said}`))}.`,
@@ -252,10 +270,11 @@ function claimOfBench(measured: BenchMeasured, figures: BenchFigures): Claim {
       "Waits mean that the pool is the bottleneck.",
       figures.fastGain,
       { from: GAIN_LEAST },
-      `With SELECT 1 ${percent(Math.min(1, figures.fastWaits))} of the queries waited, and twice ` +
-        `the pool gave ${withInterval(figures.fastGain)} times the throughput; with a query of ` +
-        `${SLEEP_MS} ms ${percent(Math.min(1, figures.slowWaits))} waited, and it gave ` +
-        `${withInterval(figures.slowGain)} times. (From ${GAIN_LEAST} times on counts as holding.)`,
+      `With ${measured.statement.name} ${percent(Math.min(1, figures.fastWaits))} of the ` +
+        `queries waited, and twice the pool gave ${withInterval(figures.fastGain)} times the ` +
+        `throughput; with a query of ${SLEEP_MS} ms ${percent(Math.min(1, figures.slowWaits))} ` +
+        `waited, and it gave ${withInterval(figures.slowGain)} times. (From ${GAIN_LEAST} ` +
+        "times on counts as holding.)",
     ),
     part(
       "ns/op, as the template prints it, tells how long a query takes.",
@@ -278,13 +297,13 @@ function claimOfBench(measured: BenchMeasured, figures: BenchFigures): Claim {
     {
       refuted:
         `It cannot show what it is for: ${listed(whys)}. Twice the pool gave ` +
-        `${withInterval(figures.fastGain)} times the throughput of SELECT 1 and ` +
-        `${withInterval(figures.slowGain)} times that of a query of ${SLEEP_MS} ms, and waits ` +
-        `were ${figure(figures.fastWaits)} and ${figure(figures.slowWaits)} a query.`,
+        `${withInterval(figures.fastGain)} times the throughput of ${measured.statement.name} ` +
+        `and ${withInterval(figures.slowGain)} times that of a query of ${SLEEP_MS} ms, and ` +
+        `waits were ${figure(figures.fastWaits)} and ${figure(figures.slowWaits)} a query.`,
       holds: `Twice the pool gave ${withInterval(figures.fastGain)} times the throughput.`,
       inconclusive:
         `Twice the pool gave ${withInterval(figures.fastGain)} times the throughput ` +
-        "of SELECT 1.",
+        `of ${measured.statement.name}.`,
     },
   );
 }
@@ -332,7 +351,7 @@ function armsOf(measured: BenchMeasured): Arm[] {
     measured.twin,
     measured.slowed,
   ];
-  return [...runs.map(armOf), ...measured.open.map((run) => openArmOf(run, measured.size))];
+  return [...runs.map(armOf), ...measured.open.map((run) => openArmOf(run, measured))];
 }
 
 function armOf(run: BenchRun): Arm {
@@ -352,11 +371,14 @@ function armOf(run: BenchRun): Arm {
   };
 }
 
-function openArmOf({ ratio, perS, turn, waits, waitMs }: OpenRun, size: number): Arm {
+function openArmOf(
+  { ratio, perS, turn, waits, waitMs }: OpenRun,
+  { size, statement }: BenchMeasured,
+): Arm {
   return {
     name: `open load at ${percent(ratio)} of the peak`,
     role: "variant",
-    settings: { maxOpenConns: size, sql: SELECT_1, arrivalsPerS: Math.round(perS) },
+    settings: { maxOpenConns: size, sql: statement.sql, arrivalsPerS: Math.round(perS) },
     measures: {
       waitsPerQuery: waits / turn.requests,
       waitPerQueryUs: (waitMs * 1000) / turn.requests,
@@ -422,19 +444,19 @@ function plotsOf(measured: BenchMeasured, figures: BenchFigures): Plot[] {
 }
 
 function experimentText(measured: BenchMeasured): string {
-  const { size, crowded, template } = measured;
+  const { size, crowded, template, statement } = measured;
   return (
-    `Callers ask for SELECT 1 in a closed loop, on a pool of ${size} connections (the guide's 50 ` +
-    "would not fit on the lab's server): " +
-    `${listed(template.map(({ arm }) => String(arm.callers)))} of them, as the guide's template ` +
-    `has; as many as connections; and ${crowded.arm.callers}. Then ${crowded.arm.callers} ` +
-    `callers on ${measured.half} and on ${size} connections, with SELECT 1 and with a query that ` +
-    `takes the server ${SLEEP_MS} ms; two arms that are the same, and one slowed by ` +
-    `${SLOWED_RATIO * 100} %. ${measured.rounds} rounds forward and backward, ` +
-    `${figure(measured.equal.arm.requests)} queries a turn. Last an open load at ` +
-    `${listed(measured.open.map(({ ratio }) => percent(ratio)))} of the throughput with as many ` +
-    "callers as connections. Figures are of the steady part of each turn: without the first " +
-    "fifth of the queries, and without those after the first caller has stopped."
+    `Callers ask for ${statement.name} in a closed loop, on a pool of ${size} connections (the ` +
+    "guide's 50 would not fit on the lab's server): " +
+    `${listed(template.map(({ arm }) => String(arm.callers)))} of them, as the guide's ` +
+    `template has; as many as connections; and ${crowded.arm.callers}. Then ` +
+    `${crowded.arm.callers} callers on ${measured.half} and on ${size} connections, with ` +
+    `${statement.name} and with a query that takes the server ${SLEEP_MS} ms; two arms that ` +
+    `are the same, and one slowed by ${SLOWED_RATIO * 100} %. ${measured.rounds} rounds ` +
+    `forward and backward, ${figure(measured.equal.arm.requests)} queries a turn. Last an open ` +
+    `load at ${listed(measured.open.map(({ ratio }) => percent(ratio)))} of the throughput ` +
+    "with as many callers as connections. Figures are of the steady part of each turn: without " +
+    "the first fifth of the queries, and without those after the first caller has stopped."
   );
 }
 
@@ -447,8 +469,13 @@ function caveatsOf(measured: BenchMeasured, figures: BenchFigures): string[] {
       `time with ${measured.crowded.arm.callers} of them.`,
     `The template reports totals: here ${figure(waits)} waits, which says nothing without the ` +
       `${figure(crowded.requests)} queries. A longer run has more.`,
+    `A query allocates ${figure(measured.allocatedBytes)} bytes of heap in this process, which ` +
+      "ns/op does not show, and CPU time does: it is collected later.",
     "By its text it also ignores the error of Scan, so that failures count as queries, and never " +
       "closes its DB.",
-    "SELECT 1 by itself is a benchmark of the client and the network. Take your own statement.",
+    measured.statement.isGiven
+      ? `Your statement takes one caller ${duration(measured.statement.aloneMs)}.`
+      : "SELECT 1 by itself is a benchmark of the client and the network. Take your own " +
+        "statement, with --query.",
   ];
 }
