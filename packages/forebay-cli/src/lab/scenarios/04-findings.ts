@@ -104,7 +104,9 @@ function questionsOf(measured: IdleTimeMeasured, memory: MemoryFigures | undefin
     unit: "%",
     note: `${run.turn.atRest} of ${run.turn.atPeak}.`,
   });
-  const counts = runsOf(measured).map(({ turn }) =>
+  // What is pruned is counted as beyond the limit, not as idle for too long.
+  const byTime = runsOf(measured).filter(({ arm }) => !arm.prunesByMedian);
+  const counts = byTime.map(({ turn }) =>
     Math.abs(turn.dialed - turn.open - turn.maxIdleTimeClosed),
   );
   const questions: Question[] = [
