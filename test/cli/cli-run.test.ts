@@ -8,6 +8,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import type { LabReport } from "../../packages/forebay-cli/src/lab/index.ts";
+import { parseProcessors } from "../../packages/forebay-cli/src/server/affinity.ts";
 import { findServer, startEmbedded } from "../../packages/forebay-cli/src/server/index.ts";
 import {
   forebay,
@@ -241,6 +242,29 @@ describe("an interrupt ends the run, and the server and its files are gone by th
     await program.ended;
     await until("the end of the server", () => !isRunning(pid));
     await until("the removal of its files", () => leftBehind(program).length === 0);
+  });
+});
+
+/** Processors that a process may use. */
+function processorsOf(pid: number): number[] {
+  const status = fs.readFileSync(`/proc/${pid}/status`, "utf8");
+  return parseProcessors(/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? "");
+}
+
+describe.skipIf(process.platform !== "linux" || os.availableParallelism() < 2)("processors", () => {
+  test.each([
+    ["kept apart", [], true],
+    ["left to the system with --no-pin", ["--no-pin"], false],
+  ])("are %s", async (_, more, isApart) => {
+    const program = startForebay(["lab", "run", "1", "--quick", ...more]);
+    await program.says(/calibration/);
+    const own = processorsOf(program.child.pid ?? 0);
+    const servers = processorsOf(serverPidOf(program));
+    program.child.kill("SIGINT");
+    await program.ended;
+    const all = os.availableParallelism();
+    expect([own.length, servers.length]).toEqual(isApart ? [1, all - 1] : [all, all]);
+    expect(servers.some((one) => own.includes(one))).toBe(!isApart);
   });
 });
 

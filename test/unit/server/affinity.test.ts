@@ -20,7 +20,7 @@ test("as long as nothing is pinned, programs start as they are", () => {
   expect(onTheirProcessors("node", ["a.mjs", "b"])).toEqual(["node", ["a.mjs", "b"]]);
 });
 
-test("a process may use as many processors as the machine gives, or all where nothing is known", () => {
+test("a process has the processors that the machine gives, also where nothing is known", () => {
   expect(coresOf(process.pid)).toBe(coresOfMachine());
   expect(coresOf(2 ** 30)).toBe(coresOfMachine());
 });

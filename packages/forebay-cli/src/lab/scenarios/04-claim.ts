@@ -28,7 +28,7 @@ export function claimOfIdleTime(
     ),
     memoryPart(memory),
     part(
-      "With one the pool shrinks to about 5 of 200 in quiet stretches.",
+      "With an idle time the pool shrinks to about 5 of 200 in quiet stretches.",
       rest <= SHRUNK_RATIO * lifo.turn.atPeak,
       `It kept ${figure(rest)} of ${figure(lifo.turn.atPeak)}. (A tenth counts as holding.) ` +
         follows,

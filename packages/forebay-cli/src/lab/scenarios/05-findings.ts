@@ -323,7 +323,7 @@ function caveatsOf(
       `With slow queries that compute, p99 of the fast route was ` +
         `${times(cpu.cap.overAlone.value)} that of the fast route alone with a cap of ` +
         `${plan.cap}, ${times(cpu.fewerThanCores.overAlone.value)} with a cap of ${plan.cpuCap} ` +
-        "(as many as there are processors, less one).",
+        "(one less than the server has processors, but at least 1).",
     );
   }
   if (context.isQuick) {

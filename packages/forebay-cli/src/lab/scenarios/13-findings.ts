@@ -365,7 +365,7 @@ function caveatsOf(measured: ChurnMeasured, figures: ChurnFigures): string[] {
 
 /** What is weighed may come out a little below nothing. */
 function bytes(count: number): string {
-  return `${figure(Math.max(0, Math.round(count)))} bytes`;
+  return counted(Math.max(0, Math.round(count)), "byte");
 }
 
 function microseconds(estimate: Estimate): string {
