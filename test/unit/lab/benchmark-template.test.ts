@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { ChunkedTurn } from "../../../packages/forebay-cli/src/lab/chunks.ts";
 import {
   type BenchArm,
   type BenchRun,
@@ -31,7 +32,7 @@ function closed(run: Closed): BenchRun {
     size,
     sql,
     requests: 1000,
-    slowedRatio: 0,
+    busyMs: 0,
     expectedMs: 1000,
   };
   const durationMs = (1000 / perS) * 1000;
@@ -54,6 +55,11 @@ function closed(run: Closed): BenchRun {
   };
 }
 
+function pieces(cpuMs: number): ChunkedTurn[] {
+  const turn = madeUpTurn(100, cpuMs, 100 * cpuMs);
+  return eight({ ...turn, timeMs: cpuMs, cpuMs, backendCpuMs: undefined });
+}
+
 /** SELECT 1 gives as much whatever the pool, a slow query as much as there are connections. */
 function measured(changed: Partial<BenchMeasured> = {}): BenchMeasured {
   const slow = { callers: 80, busy: 0.1, sql: SLEEP };
@@ -70,9 +76,8 @@ function measured(changed: Partial<BenchMeasured> = {}): BenchMeasured {
     slowHalf: closed({ ...slow, size: 10, perS: 1000 }),
     slowWhole: closed({ ...slow, perS: 2000 }),
     slowRoomy: closed({ ...slow, callers: 10, size: 10, perS: 1000 }),
-    same: closed({ callers: 20, perS: 10_000 }),
-    twin: closed({ callers: 20, perS: 10_000 }),
-    slowed: closed({ callers: 20, perS: 8333, cpuMs: 36 }),
+    busy: closed({ callers: 80, perS: 3000 }),
+    twins: { same: pieces(0.1), twin: pieces(0.1), slowed: pieces(0.12) },
     allocatedBytes: 2000,
     open: [{ ratio: 0.5, perS: 5000, turn: madeUpTurn(100, 0.3, 5), waits: 0, waitMs: 0 }],
     ...changed,
@@ -100,10 +105,11 @@ describe("what scenario 16 says", () => {
   test("where a twin differs nothing small is decided; a slow arm that does not show fails", () => {
     const verdictOf = (changed: Partial<BenchMeasured>, name: RegExp) =>
       says(changed).forebay.checks.find((check) => name.test(check.name))?.verdict;
-    const twin = closed({ callers: 20, perS: 9000, cpuMs: 34 });
-    expect(verdictOf({ twin }, /identical/)).toBe("inconclusive");
-    expect(verdictOf({ twin }, /slowed/)).toBe("inconclusive");
-    expect(verdictOf({ slowed: closed({ callers: 20, perS: 10_000 }) }, /slowed/)).toBe("fail");
+    const same = pieces(0.1);
+    const odd = { same, twin: pieces(0.12), slowed: pieces(0.12) };
+    expect(verdictOf({ twins: odd }, /identical/)).toBe("inconclusive");
+    expect(verdictOf({ twins: odd }, /slowed/)).toBe("inconclusive");
+    expect(verdictOf({ twins: { same, twin: same, slowed: same } }, /slowed/)).toBe("fail");
     const early = closed({ callers: 20, perS: 10_000, waits: 3 });
     expect(verdictOf({ equal: early }, /no more callers/)).toBe("fail");
   });

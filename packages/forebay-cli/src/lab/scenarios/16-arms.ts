@@ -1,6 +1,7 @@
 // Scenario 16, how its arms run: the guide's benchmark with as many callers as it has processors,
 // the same with more callers than connections, and what a benchmark must be able to tell.
 
+import { type ChunkedTurn, chunkedTurn, type ChunkPlan } from "../chunks.ts";
 import { sum, takeTurns } from "../compare.ts";
 import type { LabClock } from "../clock.ts";
 import type { LabDb } from "../pools.ts";
@@ -48,6 +49,9 @@ export async function chooseStatement(context: ScenarioContext): Promise<BenchSt
   return { sql: query, name: "your statement", isGiven: true, aloneMs };
 }
 
+/** What a request takes of this process where that alone is to limit. */
+export const BUSY_MS = 0.3;
+
 /** By how much a request is made slower, to see whether the benchmark notices. */
 export const SLOWED_RATIO = 0.2;
 
@@ -61,8 +65,8 @@ export interface BenchArm {
   readonly sql: string;
   /** In one turn. */
   readonly requests: number;
-  /** Share by which each request is made slower on purpose, of what it takes of this process. */
-  readonly slowedRatio: number;
+  /** How long each request keeps this process busy on purpose, besides. */
+  readonly busyMs: number;
   /** About how long a turn takes. */
   readonly expectedMs: number;
 }
@@ -218,8 +222,6 @@ export async function runArms(
 ): Promise<BenchRun[]> {
   const dbs: LabDb[] = [];
   for (const arm of arms) dbs.push(await pools.open(arm.size));
-  /** CPU time of a request in the last turn that was not slowed. */
-  let requestMs = 0;
   const turns = await takeTurns({
     rounds: rounds + 1,
     signal: context.signal,
@@ -228,20 +230,13 @@ export async function runArms(
       context.step(arm.name, arm.expectedMs, note);
       const db = dbs[at];
       if (db === undefined) throw new RangeError("an arm has no pool");
-      const turn = await runArm(context, db, arm, requestMs * arm.slowedRatio);
-      if (arm.slowedRatio === 0) requestMs = turn.clientCpuMs / turn.requests;
-      return turn;
+      return runArm(context, db, arm);
     }),
   });
   return arms.map((arm, at) => ({ arm, turns: turns[at]?.slice(1) ?? [] }));
 }
 
-async function runArm(
-  context: ScenarioContext,
-  db: LabDb,
-  arm: BenchArm,
-  slowedByMs: number,
-): Promise<BenchTurn> {
+async function runArm(context: ScenarioContext, db: LabDb, arm: BenchArm): Promise<BenchTurn> {
   const { clock } = context;
   const steady = new SteadyWatch(clock, db, arm, arm.requests);
   const turn = await closedTurn(context, {
@@ -252,14 +247,55 @@ async function runArm(
     operate: async () => {
       const beganAtMs = clock.nowMs();
       await db.query(arm.sql);
-      if (slowedByMs > 0) {
-        const untilMs = clock.nowMs() + slowedByMs;
-        while (clock.nowMs() < untilMs);
-      }
+      beBusy(clock, arm.busyMs);
       steady.ended(beganAtMs);
     },
   });
   return { ...turn, steady: steady.seen() };
+}
+
+function beBusy(clock: LabClock, ms: number): void {
+  if (ms === 0) return;
+  const untilMs = clock.nowMs() + ms;
+  while (clock.nowMs() < untilMs);
+}
+
+/** One caller by whom two arms are run that are the same, and one that is made slower. */
+export type Twins = Readonly<Record<"same" | "twin" | "slowed", readonly ChunkedTurn[]>>;
+
+/**
+ * Runs them in small pieces, which tell apart what differs by microseconds. What the slowed one is
+ * slowed by is a share of what a query took of this process in the round before.
+ */
+export async function runTwins(
+  context: ScenarioContext,
+  db: LabDb,
+  statement: BenchStatement,
+  rounds: number,
+): Promise<Twins> {
+  const { clock } = context;
+  const chunks = context.isQuick ? 40 : 100;
+  const plan: ChunkPlan = { chunks, requestsPerChunk: 10 };
+  const operate = (): Promise<unknown> => db.query(statement.sql);
+  const runs: Record<keyof Twins, ChunkedTurn[]> = { same: [], twin: [], slowed: [] };
+  let slowedByMs = 0;
+  for (let round = 0; round <= rounds; round++) {
+    const note = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
+    context.step("two that are the same", 30 * chunks * Math.max(0.12, statement.aloneMs), note);
+    const slower = async (): Promise<void> => {
+      await operate();
+      beBusy(clock, slowedByMs);
+    };
+    const arms = [{ operate }, { operate }, { operate: slower }];
+    const [same, twin, slowed] = await chunkedTurn(context, arms, plan);
+    if (same === undefined || twin === undefined || slowed === undefined) break;
+    slowedByMs = same.cpuMs * SLOWED_RATIO;
+    if (round === 0) continue;
+    runs.same.push(same);
+    runs.twin.push(twin);
+    runs.slowed.push(slowed);
+  }
+  return runs;
 }
 
 /** Requests that come at a share of the highest rate. */

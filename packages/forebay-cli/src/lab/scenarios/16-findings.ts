@@ -3,8 +3,9 @@
 
 import { lawError } from "../../bench/closed-load.ts";
 import { type Bound, judgeLoad } from "../../bench/verdict.ts";
+import type { ChunkedTurn } from "../chunks.ts";
 import { claimOf, estimatedPart, part } from "../claim.ts";
-import { type Estimate, exact, medianRatio, sum } from "../compare.ts";
+import { type Estimate, exact, median, medianRatio, sum } from "../compare.ts";
 import { latencyPlot } from "../plot.ts";
 import { closedWaitMs } from "../queueing.ts";
 import type { Arm, Claim, Findings, Judge, Plot, ScenarioContext } from "../scenario.ts";
@@ -14,11 +15,13 @@ import { duration, figure, listed, percent, times, withInterval } from "../words
 import {
   type BenchRun,
   type BenchTotals,
+  BUSY_MS,
   type OpenRun,
   SLEEP,
   SLEEP_MS,
   SLOWED_RATIO,
   totalsOf,
+  type Twins,
 } from "./16-arms.ts";
 import type { BenchMeasured } from "./16-benchmark-template.ts";
 
@@ -114,8 +117,8 @@ function deriveFigures(context: ScenarioContext, measured: BenchMeasured): Bench
   const { random } = context;
   const perS = ({ turns }: BenchRun): number[] =>
     turns.map(({ steady }) => (steady.requests / steady.durationMs) * 1000);
-  const cpuMs = ({ turns }: BenchRun): number[] =>
-    turns.map((turn) => turn.clientCpuMs / turn.requests);
+  const cpuMs = (turns: readonly ChunkedTurn[]): number[] => turns.map((turn) => turn.cpuMs);
+  const { twins } = measured;
   const gain = (over: BenchRun, under: BenchRun): Estimate =>
     medianRatio(perS(under), perS(over), random);
   const widest = measured.template.at(-1) ?? measured.equal;
@@ -134,23 +137,12 @@ function deriveFigures(context: ScenarioContext, measured: BenchMeasured): Bench
     slowGain: gain(measured.slowWhole, measured.slowHalf),
     fastWaits: totalsOf(measured.fastHalf).waitsPerRequest,
     slowWaits: totalsOf(measured.slowHalf).waitsPerRequest,
-    twinRatio: medianRatio(cpuMs(measured.same), cpuMs(measured.twin), random),
-    slowedRatio: medianRatio(cpuMs(measured.same), cpuMs(measured.slowed), random),
+    twinRatio: medianRatio(cpuMs(twins.same), cpuMs(twins.twin), random),
+    slowedRatio: medianRatio(cpuMs(twins.same), cpuMs(twins.slowed), random),
     lawError: Math.max(...closedRuns(measured).map(lawErrorOf)),
     waitRatio: crowded.waitPerRequestMs / closedWaitMs({ ...crowded, callers, size }),
     cases: [
-      // What limits a statement of the user's is not known.
-      ...(measured.statement.isGiven
-        ? []
-        : [
-            knownCase(
-              context,
-              measured,
-              "SELECT 1, many callers",
-              "loop-bound",
-              measured.fastWhole,
-            ),
-          ]),
+      knownCase(context, measured, `${BUSY_MS} ms of this process`, "loop-bound", measured.busy),
       knownCase(context, measured, `${SLEEP_MS} ms, many callers`, "pool-bound", measured.slowHalf),
       knownCase(
         context,
@@ -235,6 +227,7 @@ function questionsOf(measured: BenchMeasured, figures: BenchFigures): Question[]
       threshold: { from: 0.95, to: 1.05 },
       unit: "×",
       voidedBy: differing,
+      isRobust: true,
     },
     {
       name: `CPU time of a query, slowed by ${SLOWED_RATIO * 100} % over the same without`,
@@ -243,6 +236,7 @@ function questionsOf(measured: BenchMeasured, figures: BenchFigures): Question[]
       unit: "×",
       note: `Made to be ${figure(1 + SLOWED_RATIO)}.`,
       voidedBy: differing,
+      isRobust: true,
     },
     {
       name: "Bottlenecks told rightly, of those that are known",
@@ -347,11 +341,10 @@ function armsOf(measured: BenchMeasured): Arm[] {
     slowHalf,
     slowWhole,
     slowRoomy,
-    measured.same,
-    measured.twin,
-    measured.slowed,
+    measured.busy,
   ];
-  return [...runs.map(armOf), ...measured.open.map((run) => openArmOf(run, measured))];
+  const twins = (["same", "twin", "slowed"] as const).map((key) => twinArmOf(measured, key));
+  return [...runs.map(armOf), ...twins, ...measured.open.map((run) => openArmOf(run, measured))];
 }
 
 function armOf(run: BenchRun): Arm {
@@ -367,6 +360,24 @@ function armOf(run: BenchRun): Arm {
       waitsPerQuery: totals.waitsPerRequest,
       waitPerQueryUs: totals.waitPerRequestMs * 1000,
       ...measuresOf(run.turns),
+    },
+  };
+}
+
+const TWINS: Readonly<Record<keyof Twins, Pick<Arm, "name" | "role">>> = {
+  same: { name: "one caller, the same", role: "negative control" },
+  twin: { name: "one caller, the same once more", role: "negative control" },
+  slowed: { name: `one caller, slower by ${SLOWED_RATIO * 100} %`, role: "variant" },
+};
+
+function twinArmOf({ size, statement, twins }: BenchMeasured, key: keyof Twins): Arm {
+  const turns = twins[key];
+  return {
+    ...TWINS[key],
+    settings: { callers: 1, maxOpenConns: size, sql: statement.sql },
+    measures: {
+      cpuPerQueryUs: median(turns.map((turn) => turn.cpuMs)) * 1000,
+      ...measuresOf(turns),
     },
   };
 }
@@ -451,11 +462,13 @@ function experimentText(measured: BenchMeasured): string {
     `${listed(template.map(({ arm }) => String(arm.callers)))} of them, as the guide's ` +
     `template has; as many as connections; and ${crowded.arm.callers}. Then ` +
     `${crowded.arm.callers} callers on ${measured.half} and on ${size} connections, with ` +
-    `${statement.name} and with a query that takes the server ${SLEEP_MS} ms; two arms that ` +
-    `are the same, and one slowed by ${SLOWED_RATIO * 100} %. ${measured.rounds} rounds ` +
-    `forward and backward, ${figure(measured.equal.arm.requests)} queries a turn. Last an open ` +
-    `load at ${listed(measured.open.map(({ ratio }) => percent(ratio)))} of the throughput ` +
-    "with as many callers as connections. Figures are of the steady part of each turn: without " +
+    `${statement.name}, with a query that takes the server ${SLEEP_MS} ms, and with requests ` +
+    `that keep this process busy for ${BUSY_MS} ms each. ` +
+    `${measured.rounds} rounds forward and backward, ${figure(measured.equal.arm.requests)} ` +
+    "queries a turn; in as many more, one caller by two arms that are the same and one slowed " +
+    `by ${SLOWED_RATIO * 100} %, in turns of ten queries. Last an open load at ` +
+    `${listed(measured.open.map(({ ratio }) => percent(ratio)))} of the throughput with as ` +
+    "many callers as connections. Figures are of the steady part of each turn: without " +
     "the first fifth of the queries, and without those after the first caller has stopped."
   );
 }
