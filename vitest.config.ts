@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const LIMITS = { testTimeout: 60_000, hookTimeout: 60_000 };
@@ -14,9 +15,12 @@ function group(name: string, include: string[], extra: object = {}) {
   };
 }
 
+/** One file after the other. What runs in as many workers as there are processors comes first. */
+const oneByOne = { fileParallelism: false, sequence: { groupOrder: 1 } };
+
 const withServer = {
+  ...oneByOne,
   hookTimeout: 120_000,
-  fileParallelism: false,
   globalSetup: ["test/support/global-postgres.ts"],
 };
 
@@ -25,10 +29,12 @@ const manyShort = { isolate: false };
 
 export default defineConfig({
   test: {
+    // By default one processor is left alone, which of two is half.
+    maxWorkers: availableParallelism(),
     reporters: ["default", "./scripts/count-reporter.ts"],
     dangerouslyIgnoreUnhandledErrors: false,
     projects: [
-      group("tidy", ["test/tidy/**/*.test.ts"], { isolate: false, fileParallelism: false }),
+      group("tidy", ["test/tidy/**/*.test.ts"], { ...oneByOne, isolate: false }),
       group("unit", ["test/unit/**/*.test.ts"], manyShort),
       group("model", ["test/model/**/*.test.ts"]),
       group("explore", ["test/explore/**/*.test.ts"]),
