@@ -15,14 +15,24 @@ function programFolders(): string[] {
   return [...named, ...FOLDERS];
 }
 
-/** The program's file; `undefined` where it is in none of the folders. */
+/**
+ * The program's file; `undefined` where it is in none of the folders. Those that this user may not
+ * look into are passed over.
+ */
 export function findProgram(
   name: string,
   folders: readonly string[] = programFolders(),
 ): string | undefined {
-  const isFile = (file: string): boolean =>
-    fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true;
-  return folders.map((folder) => path.join(folder, name)).find(isFile);
+  return folders.map((folder) => path.join(folder, name)).find(isProgram);
+}
+
+function isProgram(file: string): boolean {
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+    return fs.statSync(file).isFile();
+  } catch {
+    return false;
+  }
 }
 
 const START_TIMEOUT_MS = 10_000;
