@@ -114,9 +114,19 @@ async function turnOf(context: ScenarioContext, way: Way): Promise<StallTurn> {
   return { served, failures, idleClosed: maxIdleTimeClosed, warned };
 }
 
+const held = new Set<AbortSignal>();
+
 async function call(db: LabDb, way: Way, signal: AbortSignal): Promise<void> {
-  const own = way.ownTimers ? AbortSignal.any([signal, timeoutSignal(PATIENCE_MS)]) : signal;
-  await db.query("SELECT pg_sleep($1 / 1000.0)", [WORK_MS], { signal: own });
+  const patience = way.ownTimers ? timeoutSignal(PATIENCE_MS) : signal;
+  const either = AbortSignal.any([signal, patience]);
+  // Node may collect both before they fire, unless somebody holds them (nodejs/node#57736).
+  held.add(patience).add(either);
+  try {
+    await db.query("SELECT pg_sleep($1 / 1000.0)", [WORK_MS], { signal: either });
+  } finally {
+    held.delete(patience);
+    held.delete(either);
+  }
 }
 
 /** Keeps the event loop from doing anything: what a long computation or collection does. */
