@@ -8,7 +8,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import type { LabReport } from "../../packages/forebay-cli/src/lab/index.ts";
-import { parseProcessors } from "../../packages/forebay-cli/src/server/affinity.ts";
+import { allowedProcessors } from "../../packages/forebay-cli/src/server/affinity.ts";
 import { findServer, startEmbedded } from "../../packages/forebay-cli/src/server/index.ts";
 import {
   forebay,
@@ -245,12 +245,7 @@ describe("an interrupt ends the run, and the server and its files are gone by th
   });
 });
 
-/** Processors that a process may use. */
-function processorsOf(pid: number): number[] {
-  const status = fs.readFileSync(`/proc/${pid}/status`, "utf8");
-  return parseProcessors(/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? "");
-}
-
+// Linux alone tells, and there is nothing to keep apart on one.
 describe.skipIf(process.platform !== "linux" || os.availableParallelism() < 2)("processors", () => {
   test.each([
     ["kept apart", [], true],
@@ -258,8 +253,8 @@ describe.skipIf(process.platform !== "linux" || os.availableParallelism() < 2)("
   ])("are %s", async (_, more, isApart) => {
     const program = startForebay(["lab", "run", "1", "--quick", ...more]);
     await program.says(/calibration/);
-    const own = processorsOf(program.child.pid ?? 0);
-    const servers = processorsOf(serverPidOf(program));
+    const own = allowedProcessors(program.child.pid ?? 0) ?? [];
+    const servers = allowedProcessors(serverPidOf(program)) ?? [];
     program.child.kill("SIGINT");
     await program.ended;
     const all = os.availableParallelism();

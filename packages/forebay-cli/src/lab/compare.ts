@@ -46,6 +46,11 @@ export function byName<N extends string, T>(names: readonly N[], of: (name: N) =
   return Object.fromEntries(names.map((name) => [name, of(name)])) as Record<N, T>;
 }
 
+/** Which of `rounds` a round is, for a person, where round 0 is for warming up. */
+export function roundNote(round: number, rounds: number): string {
+  return round === 0 ? "warming up" : `round ${round} of ${rounds}`;
+}
+
 /** Arms that have names, and are run in turns. */
 export interface NamedTurns<N extends string, T> {
   readonly rounds: number;

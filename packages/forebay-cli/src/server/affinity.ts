@@ -51,7 +51,8 @@ export function coresOf(pid: number): number {
   return allowedProcessors(pid)?.length ?? CORES;
 }
 
-function allowedProcessors(pid: number | "self"): number[] | undefined {
+/** The processors that a process may use; undefined where the system does not tell. */
+export function allowedProcessors(pid: number | "self"): number[] | undefined {
   let status: string;
   try {
     status = fs.readFileSync(`/proc/${pid}/status`, "utf8");

@@ -3,7 +3,7 @@
 
 import { needConnections } from "../budget.ts";
 import { type ChunkedTurn, chunkedTurn } from "../chunks.ts";
-import { takeTurns } from "../compare.ts";
+import { roundNote, takeTurns } from "../compare.ts";
 import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import { ARMS, GROUPS, type HotArm, type HotPlan, type Kept, openHot, planHot } from "./06-arms.ts";
 import { describeHot } from "./06-findings.ts";
@@ -30,7 +30,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
     rounds: plan.rounds + 1,
     signal: context.signal,
     arms: GROUPS.map((group) => (round: number) => {
-      const note = round === 0 ? "warming up" : `round ${round} of ${plan.rounds}`;
+      const note = roundNote(round, plan.rounds);
       context.step(group.plan, stepMs / ((plan.rounds + 1) * GROUPS.length), note);
       return chunkedTurn(
         context,

@@ -3,7 +3,7 @@
 
 import { needConnections } from "../budget.ts";
 import { type ChunkedTurn, chunkedTurn } from "../chunks.ts";
-import { byName, takeTurns } from "../compare.ts";
+import { byName, roundNote, takeTurns } from "../compare.ts";
 import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import {
   ARMS,
@@ -70,7 +70,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
 }
 
 function step(context: ScenarioContext, plan: LayersPlan, name: string, round: number): void {
-  const note = round === 0 ? "warming up" : `round ${round} of ${plan.rounds}`;
+  const note = roundNote(round, plan.rounds);
   const steps = groupsOf(context.server).length + MANY.length;
   const expectedMs = nativeOrPortable[context.isQuick ? "expectedQuickMs" : "expectedMs"];
   context.step(name, expectedMs / ((plan.rounds + 1) * steps), note);

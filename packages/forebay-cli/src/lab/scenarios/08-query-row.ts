@@ -5,7 +5,7 @@ import { needConnections } from "../budget.ts";
 import { type DB, openDB, type PoolWarning, type Querier } from "forebay";
 import { FakeDatabase } from "forebay/testing";
 import { pause } from "../clock.ts";
-import { takeTurns } from "../compare.ts";
+import { roundNote, takeTurns } from "../compare.ts";
 import { InstantDriver } from "../instant-driver.ts";
 import { collectGarbage } from "../memory.ts";
 import { allocatedBytes, cpuNsOf, runMany } from "../op-cost.ts";
@@ -134,7 +134,7 @@ async function timeWays(
   const arm =
     (name: string, calls: number, read: () => Promise<unknown>) =>
     (round: number): Promise<number> => {
-      const note = round === 0 ? "warming up" : `round ${round} of ${plan.rounds}`;
+      const note = roundNote(round, plan.rounds);
       context.step(`instant driver, ${name}`, calls * 0.0015, note);
       return cpuNsOf(context, calls, read);
     };
@@ -169,7 +169,7 @@ async function timeReal(
     rounds: plan.rounds + 1,
     signal: context.signal,
     arms: WAYS.map((way) => (round: number) => {
-      const note = round === 0 ? "warming up" : `round ${round} of ${plan.rounds}`;
+      const note = roundNote(round, plan.rounds);
       context.step(`real server, ${way.name}`, plan.realCalls * 0.2, note);
       return closedTurn(context, {
         callers: 1,

@@ -2,7 +2,7 @@
 // put together in 09-findings.ts.
 
 import { needConnections } from "../budget.ts";
-import { takeTurns } from "../compare.ts";
+import { roundNote, takeTurns } from "../compare.ts";
 import { collectGarbage, liveBytes } from "../memory.ts";
 import { readTreeCpuMs } from "../machine.ts";
 import type { LabDb } from "../pools.ts";
@@ -144,7 +144,7 @@ async function takeWays(
     signal: context.signal,
     arms: ways.map((way) => async (round: number) => {
       const expectedMs = way.rowsMax < take.rows ? 500 : (take.rows * shape.columns.length) / 800;
-      const note = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
+      const note = roundNote(round, rounds);
       context.step(`${shape.columns.length} columns, ${way.name}`, expectedMs, note, last);
       const turn = await runWay(context, db, take, way);
       last = `${way.name}: ${figure((1000 * turn.rows) / turn.wallMs)} rows/s`;

@@ -3,7 +3,7 @@
 
 import { needConnections } from "../budget.ts";
 import { pause, timeoutSignal } from "../clock.ts";
-import { takeTurns } from "../compare.ts";
+import { roundNote, takeTurns } from "../compare.ts";
 import { collectGarbage, liveBytes } from "../memory.ts";
 import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import { countTimers } from "../timer-count.ts";
@@ -129,7 +129,7 @@ async function timeWays(
     rounds: plan.rounds + 1,
     signal: context.signal,
     arms: WAYS.map((way) => (round: number) => {
-      const note = round === 0 ? "warming up" : `round ${round} of ${plan.rounds}`;
+      const note = roundNote(round, plan.rounds);
       context.step(way.name, plan.queries * 0.1, note);
       // What others left is not collected at this way's cost.
       collectGarbage();

@@ -2,7 +2,7 @@
 // a gauge that is as old as its last sample.
 
 import { type DB, openDB } from "forebay";
-import { takeTurns } from "../compare.ts";
+import { roundNote, takeTurns } from "../compare.ts";
 import { InstantDriver } from "../instant-driver.ts";
 import { allocatedBytesOfCall, cpuNsOf, cpuNsOfCall } from "../op-cost.ts";
 import type { ArmRole, ScenarioContext } from "../scenario.ts";
@@ -37,7 +37,7 @@ export async function priceLooks(
   const stats = pools.map((db) => () => kept(db.stats()).inUse);
   const histograms = pools.map((db) => () => kept(db.histograms()).hold.count);
   const step = (what: string, size: number, round: number): void => {
-    const note = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
+    const note = roundNote(round, rounds);
     context.step(`${what}, ${size} connections`, calls * 0.0005, note);
   };
   const turns = await takeTurns({

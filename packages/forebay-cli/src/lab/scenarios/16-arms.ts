@@ -2,7 +2,7 @@
 // the same with more callers than connections, and what a benchmark must be able to tell.
 
 import { type ChunkedTurn, chunkedTurn, type ChunkPlan } from "../chunks.ts";
-import { sum, takeTurns } from "../compare.ts";
+import { roundNote, sum, takeTurns } from "../compare.ts";
 import type { LabClock } from "../clock.ts";
 import type { LabDb } from "../pools.ts";
 import { poissonArrivals, seededLabRandom } from "../random.ts";
@@ -159,6 +159,7 @@ class SteadyWatch {
     this.#first = Math.max(arm.callers, Math.round(requests * RAMP_RATIO));
     this.#last = requests - arm.callers;
     if (this.#last <= this.#first) throw new RangeError("a turn has too few requests");
+    if (!Number.isInteger(requests)) throw new RangeError("a turn has whole requests");
   }
 
   /** A request has ended. */
@@ -226,7 +227,7 @@ export async function runArms(
     rounds: rounds + 1,
     signal: context.signal,
     arms: arms.map((arm, at) => async (round: number) => {
-      const note = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
+      const note = roundNote(round, rounds);
       context.step(arm.name, arm.expectedMs, note);
       const db = dbs[at];
       if (db === undefined) throw new RangeError("an arm has no pool");
@@ -280,7 +281,7 @@ export async function runTwins(
   const runs: Record<keyof Twins, ChunkedTurn[]> = { same: [], twin: [], slowed: [] };
   let slowedByMs = 0;
   for (let round = 0; round <= rounds; round++) {
-    const note = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
+    const note = roundNote(round, rounds);
     context.step("two that are the same", 30 * chunks * Math.max(0.12, statement.aloneMs), note);
     const slower = async (): Promise<void> => {
       await operate();

@@ -62,7 +62,7 @@ const LEAST_SIZE = 4;
 const TEMPLATE_CALLERS = [1, 4, 16];
 const CROWD = 4;
 /** So many requests each caller has in a turn, at least. */
-const LEAST_TURNS = 4;
+const LEAST_EACH = 4;
 
 interface BenchPlan {
   readonly size: number;
@@ -84,7 +84,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
   const { isQuick } = context;
   const statement = await chooseStatement(context);
   // A turn of a slower statement takes about as long, but not with too few requests to look at.
-  const least = LEAST_TURNS * size * CROWD;
+  const least = LEAST_EACH * size * CROWD;
   const slower = Math.max(1, statement.aloneMs / context.calibration.queryP50Ms);
   const requests = Math.max(least, Math.round((isQuick ? 1600 : 4000) / slower));
   const plan: BenchPlan = isQuick
@@ -183,7 +183,7 @@ function doubledArms({ size, statement, requests, slowRequests }: BenchPlan): Be
     callers: half,
     requests: slowRequests / 3,
   };
-  const busyRequests = Math.max(LEAST_TURNS * size * CROWD, requests / 4);
+  const busyRequests = Math.max(LEAST_EACH * size * CROWD, Math.ceil(requests / 4));
   const busy: BenchArm = {
     ...fast(size),
     name: `${statement.name} and ${BUSY_MS} ms of this process`,

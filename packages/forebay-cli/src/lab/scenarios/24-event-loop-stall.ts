@@ -114,18 +114,22 @@ async function turnOf(context: ScenarioContext, way: Way): Promise<StallTurn> {
   return { served, failures, idleClosed: maxIdleTimeClosed, warned };
 }
 
+/** Node may collect a timeout that only AbortSignal.any knows, before it fires: node#57736. */
 const held = new Set<AbortSignal>();
 
 async function call(db: LabDb, way: Way, signal: AbortSignal): Promise<void> {
-  const patience = way.ownTimers ? timeoutSignal(PATIENCE_MS) : signal;
-  const either = AbortSignal.any([signal, patience]);
-  // Node may collect both before they fire, unless somebody holds them (nodejs/node#57736).
-  held.add(patience).add(either);
+  const run = (until: AbortSignal): Promise<unknown> =>
+    db.query("SELECT pg_sleep($1 / 1000.0)", [WORK_MS], { signal: until });
+  if (!way.ownTimers) {
+    await run(signal);
+    return;
+  }
+  const patience = timeoutSignal(PATIENCE_MS);
+  held.add(patience);
   try {
-    await db.query("SELECT pg_sleep($1 / 1000.0)", [WORK_MS], { signal: either });
+    await run(AbortSignal.any([signal, patience]));
   } finally {
     held.delete(patience);
-    held.delete(either);
   }
 }
 
