@@ -60,6 +60,11 @@ function pieces(cpuMs: number): ChunkedTurn[] {
   return eight({ ...turn, timeMs: cpuMs, cpuMs, backendCpuMs: undefined });
 }
 
+/** Of a second. */
+function processTurn(requests: number) {
+  return { requests, tookMs: 1000, cpuMs: 500, waits: 0 };
+}
+
 /** SELECT 1 gives as much whatever the pool, a slow query as much as there are connections. */
 function measured(changed: Partial<BenchMeasured> = {}): BenchMeasured {
   const slow = { callers: 80, busy: 0.1, sql: SLEEP };
@@ -79,6 +84,12 @@ function measured(changed: Partial<BenchMeasured> = {}): BenchMeasured {
     busy: closed({ callers: 80, perS: 3000 }),
     twins: { same: pieces(0.1), twin: pieces(0.1), slowed: pieces(0.12) },
     allocatedBytes: 2000,
+    processes: {
+      callers: 10,
+      sql: "SELECT 1",
+      one: eight([processTurn(5000)]),
+      two: eight([processTurn(3000), processTurn(3000)]),
+    },
     open: [{ ratio: 0.5, perS: 5000, turn: madeUpTurn(100, 0.3, 5), waits: 0, waitMs: 0 }],
     ...changed,
   };
@@ -112,6 +123,14 @@ describe("what scenario 16 says", () => {
     expect(verdictOf({ twins: { same, twin: same, slowed: same } }, /slowed/)).toBe("fail");
     const early = closed({ callers: 20, perS: 10_000, waits: 3 });
     expect(verdictOf({ equal: early }, /no more callers/)).toBe("fail");
+  });
+
+  test("two processes are compared by what they give together", () => {
+    const { arms, caveats } = says();
+    expect(caveats.join(" ")).toContain(
+      "gave 1.2 times the throughput of one of 10: 6,000 against",
+    );
+    expect(arms.at(-1)?.measures).toMatchObject({ queriesPerS: 6000, requests: 48_000 });
   });
 
   test("no figure is missing", () => {

@@ -13,8 +13,13 @@ type StatsMeasured = Parameters<typeof describeStats>[1];
 type ChurnMeasured = Parameters<typeof describeChurn>[1];
 
 /** 100 queries a turn; those of AbortSignal.any take three times the CPU time of none. */
-function churn(changed: { wheelCpuMs?: number; anyKept?: number; lateCancels?: number }) {
-  const { wheelCpuMs = 3, anyKept = 300, lateCancels = 0 } = changed;
+function churn(changed: {
+  wheelCpuMs?: number;
+  anyKept?: number;
+  lateCancels?: number;
+  ownWaitNs?: number;
+}) {
+  const { wheelCpuMs = 3, anyKept = 300, lateCancels = 0, ownWaitNs = 400 } = changed;
   const cpuMs = (name: string): number => (name === BARE ? 3 : name === WHEEL ? wheelCpuMs : 9);
   const measured: ChurnMeasured = {
     rounds: 8,
@@ -29,6 +34,7 @@ function churn(changed: { wheelCpuMs?: number; anyKept?: number; lateCancels?: n
       keptBytes: way.name === ANY ? anyKept : 1,
       keptForGoodBytes: 0,
     })),
+    instant: { none: eight(350), any: eight(4000), own: eight(ownWaitNs) },
     wheelLateMs: [5, 15],
     signalLateMs: [1, 1],
     races: { races: 100, stopped: 50, lateCancels, wrong: 0 },
@@ -37,15 +43,15 @@ function churn(changed: { wheelCpuMs?: number; anyKept?: number; lateCancels?: n
 }
 
 describe("what scenario 13 says", () => {
-  test("a deadline that adds nothing passes, and what concerns Go stays open", () => {
+  test("a deadline that adds nothing passes, and what concerns Go is not looked at", () => {
     const { claim, forebay } = churn({});
     expect(forebay.verdict).toBe("pass");
-    expect(claim.verdict).toBe("inconclusive");
+    expect(claim.verdict).toBe("holds");
     expect(claim.parts.map(({ verdict }) => verdict)).toEqual([
       "holds",
       "holds",
       "holds",
-      "inconclusive",
+      "skipped",
     ]);
     expect(saidBy(churn({}))).not.toMatch(/NaN|unknown|undefined|null/);
   });
@@ -54,6 +60,10 @@ describe("what scenario 13 says", () => {
     const { claim, forebay } = churn({ wheelCpuMs: 9 });
     expect(forebay.verdict).toBe("fail");
     expect(claim.verdict).toBe("refuted");
+  });
+
+  test("a wait whose deadline costs as much as AbortSignal.any fails", () => {
+    expect(churn({ ownWaitNs: 4000 }).forebay.verdict).toBe("fail");
   });
 
   test("a query that another's deadline stopped fails", () => {
@@ -67,7 +77,7 @@ describe("what scenario 13 says", () => {
 });
 
 /** stats() takes `statsNs` of a request of 0.1 ms. */
-function stats(statsNs: number, missed: number) {
+function stats(statsNs: number, missed: number, workerAgeMs = 90) {
   const judgements: Judgements = {
     requests: 1000,
     full: 400,
@@ -94,6 +104,7 @@ function stats(statsNs: number, missed: number) {
     })),
     short: judgements,
     long: judgements,
+    worker: { readNs: 5, ageMs: [10, workerAgeMs], askMs: [0.05, 0.3] },
   };
   return describeStats(madeUpContext, measured, plainJudge);
 }
@@ -108,10 +119,19 @@ describe("what scenario 15 says", () => {
     expect(saidBy(stats(80, 300))).not.toMatch(/NaN|unknown|undefined|null/);
   });
 
-  test("a dear stats() and a gauge that is right leave only the lock of Go open", () => {
+  test("a dear stats() and a right gauge bear the guide out, but for the lock of Go", () => {
     const { claim, forebay } = stats(5000, 0);
     expect(forebay.verdict).toBe("fail");
-    expect(claim.verdict).toBe("inconclusive");
-    expect(claim.parts.slice(1).map(({ verdict }) => verdict)).toEqual(["holds", "holds", "holds"]);
+    expect(claim.verdict).toBe("holds");
+    expect(claim.parts.map(({ verdict }) => verdict)).toEqual([
+      "skipped",
+      "holds",
+      "holds",
+      "holds",
+    ]);
+  });
+
+  test("a gauge that gets to a worker thread too old fails", () => {
+    expect(stats(80, 300, 150).forebay.verdict).toBe("fail");
   });
 });

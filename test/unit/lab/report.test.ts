@@ -79,7 +79,12 @@ const scenario: ScenarioReport = {
   ],
   whatToSet: { code: "openDB(c, { maxOpenConns: 16 })", when: "When.", notWhen: "Not." },
   caveats: ["A caveat."],
-  conditions: { eventLoopUtilisationRatio: 0.2, eventLoopDelayP99Ms: 1, warnings: ["busy."] },
+  conditions: {
+    eventLoopUtilisationRatio: 0.2,
+    eventLoopDelayP99Ms: 1,
+    roundsTakenAgain: 2,
+    warnings: ["busy."],
+  },
   durationMs: 1234,
   partial: false,
 };

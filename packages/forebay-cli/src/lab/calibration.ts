@@ -98,6 +98,7 @@ async function compareTwins(
   const [first = [], second = []] = await takeTurns({
     rounds: 8,
     signal: context.signal,
+    steal: context.steal,
     arms: [() => turn(pool), () => turn(twin)],
   });
   return medianRatio(first, second, context.random);

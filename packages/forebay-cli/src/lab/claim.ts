@@ -7,14 +7,14 @@ import type { Claim, ClaimPart, ClaimVerdict } from "./scenario.ts";
 export type Whys = Readonly<Record<ClaimVerdict, string>>;
 
 /**
- * One refuted part refutes the claim; it holds when all parts do. `whys` are sentences with the
- * figures that decide.
+ * One refuted part refutes the claim; it holds when all parts do that were looked at. `whys` are
+ * sentences with the figures that decide.
  */
 export function claimOf(text: string, parts: readonly ClaimPart[], whys: Whys): Claim {
   const has = (verdict: ClaimVerdict): boolean => parts.some((part) => part.verdict === verdict);
   const verdict = has("refuted")
     ? "refuted"
-    : has("inconclusive") || parts.length === 0
+    : has("inconclusive") || !has("holds")
       ? "inconclusive"
       : "holds";
   return { text, verdict, why: whys[verdict], parts };
@@ -25,7 +25,15 @@ export function part(text: string, isTrue: boolean, measured: string): ClaimPart
   return { text, verdict: isTrue ? "holds" : "refuted", measured };
 }
 
-/** A part that could not be looked at here. `why` is a sentence. */
+/**
+ * A part that the lab does not look at, or that this machine cannot bear out whatever the pool
+ * does: the claim is judged by its other parts. `why` is a sentence.
+ */
+export function notLookedAt(text: string, why: string): ClaimPart {
+  return { text, verdict: "skipped", measured: why };
+}
+
+/** A part that could not be seen here, and might be elsewhere. `why` is a sentence. */
 export function undecided(text: string, why: string): ClaimPart {
   return { text, verdict: "inconclusive", measured: why };
 }

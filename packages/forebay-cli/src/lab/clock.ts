@@ -53,6 +53,13 @@ export function pause(clock: LabClock, delayMs: number, signal: AbortSignal): Pr
   });
 }
 
+/**
+ * Nanoseconds on a clock that all threads of this process share. Only differences mean anything.
+ */
+export function sharedNowNs(): bigint {
+  return process.hrtime.bigint();
+}
+
 /** The system's own signal with a deadline, for arms that are about it. */
 export function timeoutSignal(delayMs: number): AbortSignal {
   return AbortSignal.timeout(delayMs);

@@ -1,6 +1,7 @@
 // Comparing two arms: the order in which they run, and what their ratio is with how much doubt.
 
 import type { LabRandom } from "./random.ts";
+import type { StealWatch } from "./steal.ts";
 
 /**
  * An estimated number with the interval in which the true one lies at `level`. Without doubt, low =
@@ -16,6 +17,8 @@ export interface Estimate {
 export interface Turns<T> {
   readonly rounds: number;
   readonly signal: AbortSignal;
+  /** Has a round taken again in which the host took processors away. Absent: none is. */
+  readonly steal?: StealWatch;
   /**
    * One turn of each arm. `round` counts from 0: the turns of a round are the pairs that are
    * compared.
@@ -25,18 +28,28 @@ export interface Turns<T> {
 
 /**
  * Runs arms in turns, forward and then backward (A B B A A B B A), so that a machine that gets
- * slower or faster meanwhile treats all alike. Gives what each arm's turns gave, by arm and round.
- * Rejects with `signal.reason` on abort.
+ * slower or faster meanwhile treats all alike. A round that the host spoilt is taken again, the
+ * same way round; of all rounds at most half as many more. Gives what each arm's turns gave, by arm
+ * and round. Rejects with `signal.reason` on abort.
  */
 export async function takeTurns<T>(turns: Turns<T>): Promise<T[][]> {
   const given: T[][] = turns.arms.map(() => []);
   const order = [...turns.arms.keys()];
-  for (let round = 0; round < turns.rounds; round++) {
+  let spare = Math.ceil(turns.rounds / 2);
+  for (let round = 0; round < turns.rounds; ) {
+    const begun = await turns.steal?.beginRound();
+    const taken: { readonly arm: number; readonly gave: T }[] = [];
     for (const arm of round % 2 === 0 ? order : order.toReversed()) {
       turns.signal.throwIfAborted();
       const turn = turns.arms[arm];
-      if (turn !== undefined) given[arm]?.push(await turn(round));
+      if (turn !== undefined) taken.push({ arm, gave: await turn(round) });
     }
+    if (spare > 0 && (await begun?.isSpoilt())) {
+      spare--;
+      continue;
+    }
+    for (const { arm, gave } of taken) given[arm]?.push(gave);
+    round++;
   }
   return given;
 }
@@ -55,6 +68,8 @@ export function roundNote(round: number, rounds: number): string {
 export interface NamedTurns<N extends string, T> {
   readonly rounds: number;
   readonly signal: AbortSignal;
+  /** As in `Turns`. */
+  readonly steal?: StealWatch;
   readonly names: readonly N[];
   /** One turn of the named arm. `note` says which round it is, for a person. */
   take(name: N, round: number, note: string): Promise<T>;
@@ -64,11 +79,12 @@ export interface NamedTurns<N extends string, T> {
 export async function takeTurnsByName<N extends string, T>(
   turns: NamedTurns<N, T>,
 ): Promise<Record<N, readonly T[]>> {
-  const { names, rounds, signal } = turns;
+  const { names, rounds, signal, steal } = turns;
   const noteOf = (round: number): string => `round ${round + 1} of ${rounds}`;
   const given = await takeTurns({
     rounds,
     signal,
+    ...(steal === undefined ? {} : { steal }),
     arms: names.map((name) => (round: number) => turns.take(name, round, noteOf(round))),
   });
   return byName(names, (name) => given[names.indexOf(name)] ?? []);

@@ -3,29 +3,28 @@
 import { LOOP_BUSY_RATIO, type LoopLog } from "./loop-log.ts";
 import { cpuLost, type CpuReading } from "./machine.ts";
 import type { Calibration, Conditions, Judge } from "./scenario.ts";
+import { STEAL_LIMIT_RATIO, type StealWatch } from "./steal.ts";
 import { isClose, judge } from "./verdict.ts";
 import { percent, withInterval } from "./words.ts";
 
-/**
- * The least share of CPU time that is worth a word: given to others by the host, taken by other
- * programs.
- */
-const STEAL_LIMIT_RATIO = 0.01;
+/** The least share of CPU time that is worth a word, where other programs took it. */
 const OTHERS_LIMIT_RATIO = 0.1;
 
 /** What is known of a scenario that runs. */
 export interface RunSoFar {
   readonly loop: LoopLog;
+  readonly steal: StealWatch;
   readonly calibration: Calibration;
   readonly cpuBefore: CpuReading;
 }
 
 /** The conditions from the beginning of a scenario until `cpuNow`. */
 export function conditionsOf(
-  { loop, calibration, cpuBefore }: RunSoFar,
+  { loop, steal, calibration, cpuBefore }: RunSoFar,
   cpuNow: CpuReading,
 ): Conditions {
-  const { stealRatio, othersRatio } = cpuLost(cpuBefore, cpuNow);
+  const { othersRatio } = cpuLost(cpuBefore, cpuNow);
+  const stealRatio = steal.ratioBetween(cpuBefore.machine, cpuNow.machine);
   const { sameArmRatio } = calibration;
   const warnings: string[] = [];
   if (loop.utilisationRatio !== undefined && loop.utilisationRatio > LOOP_BUSY_RATIO) {
@@ -49,6 +48,7 @@ export function conditionsOf(
     ...(loop.delayP99Ms === undefined ? {} : { eventLoopDelayP99Ms: loop.delayP99Ms }),
     ...(stealRatio === undefined ? {} : { stealRatio }),
     ...(othersRatio === undefined ? {} : { othersRatio }),
+    roundsTakenAgain: steal.roundsTakenAgain,
     warnings,
   };
 }

@@ -57,6 +57,11 @@ export interface CpuReading {
   readonly machine: CpuTicks | undefined;
   readonly clientMs: number;
   readonly serverMs: number | undefined;
+  /**
+   * Of this process, the server, and all programs that were started for the lab: poolers, proxies,
+   * other servers. undefined where the server's is.
+   */
+  readonly ownMs: number | undefined;
 }
 
 /**
@@ -65,16 +70,18 @@ export interface CpuReading {
  */
 export async function readCpu(postmasterPid: number | undefined): Promise<CpuReading> {
   const { user, system } = process.cpuUsage();
+  const isSeen = postmasterPid !== undefined;
   return {
     machine: await readCpuTicks(),
     clientMs: (user + system) / 1000,
-    serverMs: postmasterPid === undefined ? undefined : await readTreeCpuMs(postmasterPid),
+    serverMs: isSeen ? await readTreeCpuMs(postmasterPid) : undefined,
+    ownMs: isSeen ? await readFamilyCpuMs([process.pid, postmasterPid]) : undefined,
   };
 }
 
 /**
- * Shares of the machine's CPU time between two readings that did not go to this process and the
- * server.
+ * Shares of the machine's CPU time between two readings that did not go to this process, the server
+ * and what else was started for the lab.
  */
 export interface CpuLost {
   /** What the host gave to others; undefined where the system does not tell. */
@@ -90,12 +97,12 @@ export function cpuLost(before: CpuReading, after: CpuReading): CpuLost {
   }
   const total = Math.max(1, after.machine.total - before.machine.total);
   const stealRatio = (after.machine.steal - before.machine.steal) / total;
-  if (before.serverMs === undefined || after.serverMs === undefined) {
+  if (before.ownMs === undefined || after.ownMs === undefined) {
     return { stealRatio, othersRatio: undefined };
   }
-  const ownMs = after.clientMs - before.clientMs + (after.serverMs - before.serverMs);
   const busy = after.machine.busy - before.machine.busy;
-  return { stealRatio, othersRatio: Math.max(0, busy - ownMs / TICK_MS) / total };
+  const ownTicks = (after.ownMs - before.ownMs) / TICK_MS;
+  return { stealRatio, othersRatio: Math.max(0, busy - ownTicks) / total };
 }
 
 const TICK_MS = 10;
@@ -123,13 +130,47 @@ export async function readTreeCpuMs(pid: number): Promise<number | undefined> {
 const TREE_TRIES = 20;
 
 async function readChildTicks(pid: number): Promise<number> {
-  const entries = await readdir("/proc").catch(() => []);
-  const pids = entries.filter((name) => /^\d+$/.test(name)).map(Number);
   let ticks = 0;
-  for (const stat of await Promise.all(pids.map(readStat))) {
-    if (stat?.parentPid === pid) ticks += stat.own + stat.ended;
+  for (const { stat } of await readAllStats()) {
+    if (stat.parentPid === pid) ticks += stat.own + stat.ended;
   }
   return ticks;
+}
+
+/**
+ * CPU time in milliseconds of processes and all that descend from them, each once, also if one of
+ * them descends from another. undefined where /proc does not tell.
+ */
+async function readFamilyCpuMs(roots: readonly number[]): Promise<number | undefined> {
+  const all = await readAllStats();
+  if (all.length === 0) return undefined;
+  const family = new Set<number>(roots);
+  // A child may have a lower number than its parent, so that one pass is not enough.
+  for (let known = -1; known !== family.size; ) {
+    known = family.size;
+    for (const { pid, stat } of all) if (family.has(stat.parentPid)) family.add(pid);
+  }
+  let ticks = 0;
+  for (const { pid, stat } of all) if (family.has(pid)) ticks += stat.own + stat.ended;
+  return ticks * TICK_MS;
+}
+
+/** Of all processes that can be seen. */
+async function readAllStats(): Promise<{ readonly pid: number; readonly stat: ProcessStat }[]> {
+  const entries = await readdir("/proc").catch(() => []);
+  const pids = entries.filter((name) => /^\d+$/.test(name)).map(Number);
+  const stats = await Promise.all(pids.map(readStat));
+  return pids.flatMap((pid, at) => {
+    const stat = stats[at];
+    return stat === undefined ? [] : [{ pid, stat }];
+  });
+}
+
+/** In ticks: of the process itself, and of its children that have ended. */
+interface ProcessStat {
+  readonly parentPid: number;
+  readonly own: number;
+  readonly ended: number;
 }
 
 /** The parent of a process on this machine; undefined where /proc does not tell. */
@@ -137,9 +178,7 @@ export async function parentPid(pid: number): Promise<number | undefined> {
   return (await readStat(pid))?.parentPid;
 }
 
-async function readStat(
-  pid: number,
-): Promise<{ parentPid: number; own: number; ended: number } | undefined> {
+async function readStat(pid: number): Promise<ProcessStat | undefined> {
   const text = await readProc(`/proc/${pid}/stat`);
   // The name, in parentheses, may hold spaces: the fields are counted from its end.
   const fields = text?.slice(text.lastIndexOf(")") + 2).split(" ");

@@ -3,7 +3,8 @@
 
 import { median } from "./compare.ts";
 import type { LabDb } from "./pools.ts";
-import type { ScenarioContext } from "./scenario.ts";
+import { type ScenarioContext, ScenarioNotPossible } from "./scenario.ts";
+import { duration } from "./words.ts";
 
 /** A statement that the lab does not take. The message says why, without a full stop. */
 export class QueryRefused extends Error {
@@ -112,6 +113,39 @@ export async function checkQueryOnServer(db: LabDb, query: string): Promise<void
   } finally {
     await tx.rollback();
   }
+}
+
+/** A statement that is asked many times. */
+export interface AskedStatement {
+  readonly sql: string;
+  /** For sentences. */
+  readonly name: string;
+  /** True for the user's, about which nothing was known beforehand. */
+  readonly isGiven: boolean;
+  /** How long it takes one caller. */
+  readonly aloneMs: number;
+}
+
+/** More than this, and so many runs take too long. */
+const ASKED_MOST_MS = 100;
+
+/**
+ * The user's statement; undefined where there is none. Rejects with `ScenarioNotPossible` where it
+ * takes too long to be run thousands of times.
+ */
+export async function givenStatement(
+  context: ScenarioContext,
+): Promise<AskedStatement | undefined> {
+  const { query } = context;
+  if (query === undefined) return undefined;
+  const aloneMs = await timeQuery(context, query);
+  if (aloneMs > ASKED_MOST_MS) {
+    throw new ScenarioNotPossible(
+      `Your statement takes ${duration(aloneMs)}, and is to be run some ten thousand times; it ` +
+        `may take ${duration(ASKED_MOST_MS)} at most.`,
+    );
+  }
+  return { sql: query, name: "your statement", isGiven: true, aloneMs };
 }
 
 const SAMPLES = 15;

@@ -25,6 +25,7 @@ import {
   type ServerFacts,
 } from "./scenario.ts";
 import { createSchema, dropSchema, readFacts } from "./schema.ts";
+import { StealWatch } from "./steal.ts";
 
 /** What the report says about the server. Without its URL, which may hold a password. */
 export interface ReportedServer {
@@ -127,7 +128,10 @@ function reportedServer(server: LabServer, facts: ServerFacts | undefined): Repo
   };
 }
 
-type BaseContext = Omit<ScenarioContext, "calibration" | "defer" | "judge" | "loop" | "step">;
+type BaseContext = Omit<
+  ScenarioContext,
+  "calibration" | "defer" | "judge" | "loop" | "steal" | "step"
+>;
 
 class Run {
   facts: ServerFacts | undefined;
@@ -176,6 +180,7 @@ class Run {
     const calibration = await calibrate({
       ...base,
       loop,
+      steal: new StealWatch(),
       defer: () => undefined,
       step: () => undefined,
     });
@@ -213,15 +218,20 @@ class Run {
   async #runOne(scenario: Scenario, base: BaseContext, calibration: Calibration): Promise<void> {
     const { signal } = this.#options;
     const loop = new LoopLog(this.#watch);
+    const steal = new StealWatch();
     const cpuBefore = await readCpu(base.facts.postmasterPid);
     const beganAtMs = labClock.nowMs();
     const closers: (() => Promise<unknown>)[] = [];
     const conditionsSoFar = async (): Promise<Conditions> =>
-      conditionsOf({ loop, calibration, cpuBefore }, await readCpu(base.facts.postmasterPid));
+      conditionsOf(
+        { loop, steal, calibration, cpuBefore },
+        await readCpu(base.facts.postmasterPid),
+      );
     const context: ScenarioContext = {
       ...base,
       calibration,
       loop,
+      steal,
       defer: (close) => closers.push(close),
       step: this.#stepper(scenario),
       judge: async () => judgeUnder((await conditionsSoFar()).warnings),

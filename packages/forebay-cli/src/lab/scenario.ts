@@ -6,6 +6,7 @@ import type { Estimate } from "./compare.ts";
 import type { LoopLog } from "./loop-log.ts";
 import type { LabPools } from "./pools.ts";
 import type { LabRandom } from "./random.ts";
+import type { StealWatch } from "./steal.ts";
 import type { Question } from "./verdict.ts";
 
 /** What came of one check. */
@@ -31,8 +32,9 @@ export interface Check {
 /** One statement of the guide within a scenario, and what was measured about it. */
 export interface ClaimPart {
   readonly text: string;
-  readonly verdict: ClaimVerdict;
-  /** What was measured, with its figures, as a sentence. */
+  /** `skipped` where it was not looked at. */
+  readonly verdict: ClaimVerdict | Unjudged;
+  /** What was measured, with its figures, as a sentence; or why nothing was. */
   readonly measured: string;
 }
 
@@ -122,11 +124,16 @@ export interface Conditions {
   readonly eventLoopUtilisationRatio?: number;
   /** 99th percentile of how late the event loop was, in milliseconds. Absent likewise. */
   readonly eventLoopDelayP99Ms?: number;
-  /** Share of CPU time that the host gave to others; absent where the system does not tell. */
-  readonly stealRatio?: number;
   /**
-   * Share of CPU time that went neither to this process nor to the server; absent where that is not
-   * known.
+   * Share of CPU time that the host gave to others, without the rounds that were taken again;
+   * absent where the system does not tell.
+   */
+  readonly stealRatio?: number;
+  /** How many rounds were taken again, since the host gave processors to others. */
+  readonly roundsTakenAgain: number;
+  /**
+   * Share of CPU time that went to none of this process, the server, and the programs that the lab
+   * started; absent where that is not known.
    */
   readonly othersRatio?: number;
   /** What limits the trust in the figures. */
@@ -281,6 +288,8 @@ export interface ScenarioContext {
   readonly schema: string;
   readonly pools: LabPools;
   readonly loop: LoopLog;
+  /** To be handed to whatever takes turns. */
+  readonly steal: StealWatch;
   /**
    * The user's own statement, without parameters, where there is one and the scenario takes it: a
    * single query that only reads.

@@ -41,6 +41,13 @@ export function onTheirProcessors(file: string, args: readonly string[]): [strin
   return ["taskset", ["-c", pinned.programs.join(","), file, ...args]];
 }
 
+/** The same on all processors: for a process that is to find its own. */
+export function onAllProcessors(file: string, args: readonly string[]): [string, string[]] {
+  if (pinned === undefined) return [file, [...args]];
+  const all = [pinned.self, ...pinned.programs];
+  return ["taskset", ["-c", all.join(","), file, ...args]];
+}
+
 /** How many processors this machine lets this process use, pinned or not. */
 export function coresOfMachine(): number {
   return CORES;

@@ -106,6 +106,7 @@ async function compareSizes(
   const [chosen = [], big = []] = await takeTurns({
     rounds: plan.pairs,
     signal: context.signal,
+    steal: context.steal,
     arms: [(pair) => turn(plan.chosen, pair), (pair) => turn(plan.big, pair)],
   });
   await warm.close();
@@ -116,16 +117,19 @@ async function sweepSizes(
   context: ScenarioContext,
   plan: LittlePlan,
 ): Promise<LittleMeasured["sweep"]> {
-  const sweep = plan.sweep.map((size) => ({ size, turns: [] as SteadyTurn[] }));
-  for (const { size, turns } of sweep) {
+  const sweep: { readonly size: number; readonly turns: readonly SteadyTurn[] }[] = [];
+  for (const size of plan.sweep) {
     const pool = await openWarm(context, size);
-    for (let turn = 0; turn < plan.sweepTurns; turn++) {
+    const turn = (round: number): Promise<SteadyTurn> => {
       context.step(`${size} connections, steady`, plan.sweepMs + 200);
-      const trace = drawTrace(plan, seededLabRandom(2000 + turn), [
+      const trace = drawTrace(plan, seededLabRandom(2000 + round), [
         { ratePerS: plan.ratePerS, durationMs: plan.sweepMs },
       ]);
-      turns.push(await runSteady(context, pool, size, trace));
-    }
+      return runSteady(context, pool, size, trace);
+    };
+    const { signal, steal } = context;
+    const [turns = []] = await takeTurns({ rounds: plan.sweepTurns, signal, steal, arms: [turn] });
+    sweep.push({ size, turns });
     await pool.close();
   }
   return sweep;

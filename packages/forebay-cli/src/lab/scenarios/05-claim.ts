@@ -1,7 +1,7 @@
 // Scenario 5, the guide's statements one by one.
 
 import { SAME_P99_FACTOR } from "../beside.ts";
-import { claimOf, estimatedPart, part, undecided } from "../claim.ts";
+import { claimOf, estimatedPart, notLookedAt, part, undecided } from "../claim.ts";
 import type { Claim, ClaimPart } from "../scenario.ts";
 import { duration, figure, percent, times, withInterval } from "../words.ts";
 import { type BulkheadPlan, GUIDE } from "./05-arms.ts";
@@ -66,7 +66,7 @@ function below5Part(figures: BulkheadFigures): ClaimPart {
   const both = [semaphore.fastP99, alone.fastP99].map(withInterval);
   const measured = `${both[0] ?? ""} ms; alone ${both[1] ?? ""} ms.`;
   if (alone.fastP99.high >= GUIDE.p99Ms) {
-    return undecided(text, `${measured} This machine does not keep to it without slow requests.`);
+    return notLookedAt(text, `${measured} This machine does not keep to it without slow requests.`);
   }
   return estimatedPart(text, semaphore.fastP99, { to: GUIDE.p99Ms }, measured);
 }
@@ -86,7 +86,7 @@ function decoupledPart(figures: BulkheadFigures): ClaimPart {
 function whateverPart(plan: BulkheadPlan, figures: BulkheadFigures): ClaimPart {
   const { cpu } = figures;
   const text = "That is so whatever the load of the slow route.";
-  const { alone, bounded } = figures.arms;
+  const { bounded } = figures.arms;
   const more =
     `With four times the burst, ${percent(bounded.fastWaitedRatio)} of the fast requests waited ` +
     `for a connection (p99 ${times(bounded.overAlone.value)} alone).`;
@@ -99,8 +99,5 @@ function whateverPart(plan: BulkheadPlan, figures: BulkheadFigures): ClaimPart {
     `${figure(plan.cap)} at once, ${withInterval(cpu.fewerThanCores.overAlone)} times with ` +
     `${figure(plan.cpuCap)}; ${percent(cpu.cap.fastWaitedRatio)} and ` +
     `${percent(cpu.fewerThanCores.fastWaitedRatio)} of the fast requests waited for a connection.`;
-  if (alone.fastP99.high >= GUIDE.p99Ms) {
-    return undecided(text, `${measured} This machine has no processor to spare as it is.`);
-  }
   return estimatedPart(text, cpu.cap.overAlone, { to: SAME_P99_FACTOR }, measured);
 }

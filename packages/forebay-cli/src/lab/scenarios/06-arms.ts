@@ -3,6 +3,7 @@
 
 import type { PostgresOptions } from "forebay/postgres";
 import type { ChunkedArm, ChunkPlan } from "../chunks.ts";
+import { type AskedStatement, givenStatement } from "../query.ts";
 import { openNetwork, through } from "../server-address.ts";
 import type { LabDb } from "../pools.ts";
 import type { ScenarioContext } from "../scenario.ts";
@@ -72,8 +73,43 @@ export interface HotPlan extends Readonly<Record<PlanName, ChunkPlan>> {
   readonly rounds: number;
 }
 
-/** Plans a run. */
-export function planHot({ isQuick }: Pick<ScenarioContext, "isQuick">): HotPlan {
+/** What is asked in all arms but those with partitions and rare values. */
+export interface HotQuery extends AskedStatement {
+  /** The arguments of one run after the other. */
+  readonly argsOf: (index: number) => readonly unknown[];
+}
+
+/** A row by its key, or the user's statement. */
+export async function chooseHot(context: ScenarioContext): Promise<HotQuery> {
+  const given = await givenStatement(context);
+  if (given !== undefined) return { ...given, argsOf: () => [] };
+  return {
+    sql: `SELECT b FROM ${context.schema}.hot WHERE a = $1`,
+    name: "one row by its key",
+    isGiven: false,
+    aloneMs: context.calibration.queryP50Ms,
+    argsOf: (index) => [(index % ITEMS) + 1],
+  };
+}
+
+/** Fewer pieces of a turn than this tell nothing. */
+const LEAST_CHUNKS = 4;
+
+/** Plans a run: of a slower statement as much as takes about as long. */
+export function planHot(
+  { isQuick, calibration }: Pick<ScenarioContext, "isQuick" | "calibration">,
+  query: HotQuery,
+): HotPlan {
+  const plan = planAtPace(isQuick);
+  const slower = Math.max(1, query.aloneMs / calibration.queryP50Ms);
+  const fewer = ({ chunks, requestsPerChunk }: ChunkPlan): ChunkPlan => ({
+    chunks: Math.max(LEAST_CHUNKS, Math.round(chunks / slower)),
+    requestsPerChunk,
+  });
+  return { ...plan, local: fewer(plan.local), near: fewer(plan.near), far: fewer(plan.far) };
+}
+
+function planAtPace(isQuick: boolean): HotPlan {
   return isQuick
     ? {
         rounds: 6,
@@ -110,29 +146,29 @@ export interface HotArms {
 }
 
 /** Opens all arms, a connection each; they stay open over all turns. */
-export async function openHot(context: ScenarioContext): Promise<HotArms> {
-  const sqls = await createTables(context);
+export async function openHot(context: ScenarioContext, query: HotQuery): Promise<HotArms> {
+  const { partitioned, skew } = await createTables(context);
   const opener = new Opener(context);
   const near = through(await openNetwork(context, 0));
   const far = through(await openNetwork(context, DELAY_MS));
-  const { one, partitioned, skew } = sqls;
+  const parts = { sql: partitioned, argsOf: (index: number) => [(index % ITEMS) + 1] };
   let cachedRuns = 0;
   const arms: Record<HotArm, ChunkedArm> = {
-    simple: await opener.keyed({ statementMode: "simple" }, one),
-    exec: await opener.keyed({ statementMode: "exec" }, one),
-    describeExec: await opener.keyed({ statementMode: "describe-exec" }, one),
-    cacheDescribe: await opener.keyed({ statementMode: "cache-describe" }, one),
-    cached: await opener.keyed({}, one, () => cachedRuns++),
-    stmt: await opener.stmt(one),
-    thrash: await opener.thrash(one),
-    partitionedExec: await opener.keyed({ statementMode: "exec" }, partitioned),
-    partitionedCached: await opener.keyed({}, partitioned),
-    nearDescribeExec: await opener.keyed({ ...near, statementMode: "describe-exec" }, one),
-    nearExec: await opener.keyed({ ...near, statementMode: "exec" }, one),
-    nearCached: await opener.keyed(near, one),
-    farDescribeExec: await opener.keyed({ ...far, statementMode: "describe-exec" }, one),
-    farExec: await opener.keyed({ ...far, statementMode: "exec" }, one),
-    farCached: await opener.keyed(far, one),
+    simple: await opener.inTurn({ statementMode: "simple" }, query),
+    exec: await opener.inTurn({ statementMode: "exec" }, query),
+    describeExec: await opener.inTurn({ statementMode: "describe-exec" }, query),
+    cacheDescribe: await opener.inTurn({ statementMode: "cache-describe" }, query),
+    cached: await opener.inTurn({}, query, () => cachedRuns++),
+    stmt: await opener.stmt(query),
+    thrash: await opener.thrash(query),
+    partitionedExec: await opener.inTurn({ statementMode: "exec" }, parts),
+    partitionedCached: await opener.inTurn({}, parts),
+    nearDescribeExec: await opener.inTurn({ ...near, statementMode: "describe-exec" }, query),
+    nearExec: await opener.inTurn({ ...near, statementMode: "exec" }, query),
+    nearCached: await opener.inTurn(near, query),
+    farDescribeExec: await opener.inTurn({ ...far, statementMode: "describe-exec" }, query),
+    farExec: await opener.inTurn({ ...far, statementMode: "exec" }, query),
+    farCached: await opener.inTurn(far, query),
     skewExec: await opener.rare({ statementMode: "exec" }, skew, "rare"),
     skewRare: await opener.rare({}, skew, "rare"),
     skewTrapped: await opener.rare({}, skew, "common"),
@@ -144,7 +180,7 @@ export async function openHot(context: ScenarioContext): Promise<HotArms> {
   };
   return {
     arms,
-    kept: (arm) => keptOf(opener.dbOf(arms[arm]), arm.startsWith("skew") ? skew : one),
+    kept: (arm) => keptOf(opener.dbOf(arms[arm]), arm.startsWith("skew") ? skew : query.sql),
     cachedRuns: () => cachedRuns,
   };
 }
@@ -166,31 +202,35 @@ class Opener {
     return db;
   }
 
-  /** The same text with one key after the other. */
-  keyed(connection: PostgresOptions, sql: string, onRun?: () => void): Promise<ChunkedArm> {
+  /** The same text with the arguments of one run after the other. */
+  inTurn(
+    connection: PostgresOptions,
+    { sql, argsOf }: Pick<HotQuery, "sql" | "argsOf">,
+    onRun?: () => void,
+  ): Promise<ChunkedArm> {
     const db = this.#open(connection);
     let index = 0;
     return this.#armOf(db, () => {
       onRun?.();
-      return db.query(sql, [(index++ % ITEMS) + 1]);
+      return db.query(sql, argsOf(index++));
     });
   }
 
   /** The guide's way: a statement that is prepared once and kept. */
-  async stmt(sql: string): Promise<ChunkedArm> {
+  async stmt({ sql, argsOf }: HotQuery): Promise<ChunkedArm> {
     const db = this.#open({ statementMode: "exec" });
     const stmt = await db.prepare(sql);
     let index = 0;
-    return this.#armOf(db, () => stmt.query([(index++ % ITEMS) + 1]));
+    return this.#armOf(db, () => stmt.query(argsOf(index++)));
   }
 
   /** More texts than are kept, one after the other: each has gone when it comes again. */
-  thrash(sql: string): Promise<ChunkedArm> {
+  thrash({ sql, argsOf }: HotQuery): Promise<ChunkedArm> {
     const db = this.#open({ statementCacheMax: TEXTS_KEPT });
     let index = 0;
     return this.#armOf(db, () => {
       index++;
-      return db.query(`${sql} -- ${index % TEXTS}`, [(index % ITEMS) + 1]);
+      return db.query(`${sql}\n-- ${index % TEXTS}`, argsOf(index));
     });
   }
 
@@ -228,7 +268,7 @@ async function keptOf(db: LabDb, sql: string): Promise<Kept> {
 
 async function createTables(
   context: ScenarioContext,
-): Promise<{ one: string; partitioned: string; skew: string }> {
+): Promise<{ partitioned: string; skew: string }> {
   const { pools, schema } = context;
   const { watcher } = pools;
   await watcher.exec(`CREATE TABLE ${schema}.hot (a int PRIMARY KEY, b int NOT NULL)`);
@@ -256,7 +296,6 @@ async function createTables(
     await watcher.exec(`VACUUM ANALYZE ${schema}.${table}`);
   }
   return {
-    one: `SELECT b FROM ${schema}.hot WHERE a = $1`,
     partitioned: `SELECT a FROM ${schema}.hot_parts WHERE b = $1`,
     skew: `SELECT id FROM ${schema}.hot_jobs WHERE state = $1 ORDER BY id LIMIT 10`,
   };

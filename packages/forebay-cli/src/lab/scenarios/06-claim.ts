@@ -18,7 +18,7 @@ export function claimOfHot(measured: HotMeasured, figures: HotFigures): Claim {
       "to 1 or 2 µs, and for a query that is 80 % of the traffic the improvement is noticeable.",
     [
       reparsePart(measured),
-      costPart(figures),
+      costPart(measured, figures),
       restPart(figures),
       noticeablePart(figures),
       parsePart(measured),
@@ -44,7 +44,7 @@ function reparsePart({ cachedKept, cachedRuns }: HotMeasured): ClaimPart {
   );
 }
 
-function costPart({ server }: HotFigures): ClaimPart {
+function costPart({ query }: HotMeasured, { server }: HotFigures): ClaimPart {
   const text = `Parsing and planning costs about ${GUIDE.parseAndPlanUs} µs.`;
   if (server === undefined) {
     return undecided(text, "The server's CPU time cannot be seen from here.");
@@ -53,7 +53,7 @@ function costPart({ server }: HotFigures): ClaimPart {
     text,
     server.savedUs,
     { from: GUIDE.parseAndPlanUs / 2, to: GUIDE.parseAndPlanUs * 2 },
-    `${withInterval(server.savedUs)} µs of the server's CPU time, a row by its key. (Half to ` +
+    `${withInterval(server.savedUs)} µs of the server's CPU time, ${query.name}. (Half to ` +
       "twice as much counts as holding.)",
   );
 }

@@ -153,6 +153,7 @@ function backendCpus(turns: readonly ChunkedTurn[]): number[] {
  */
 function questionsOf(measured: HotMeasured, figures: HotFigures): Question[] {
   const { cachedKept, cachedRuns, thrashKept } = measured;
+  const { isGiven } = measured.query;
   const { server } = figures;
   const questions: Question[] = [
     {
@@ -165,7 +166,7 @@ function questionsOf(measured: HotMeasured, figures: HotFigures): Question[] {
     {
       name: `Time, default mode over asking for the types first, round trip of ${2 * DELAY_MS} ms`,
       estimate: figures.farCachedOverDescribe,
-      threshold: { atMost: 0.6 },
+      threshold: { atMost: isGiven ? GIVEN_LIMIT : 0.6 },
       unit: "×",
       isRobust: true,
       note: `Without delay ${withInterval(figures.nearCachedOverDescribe)} times.`,
@@ -176,7 +177,7 @@ function questionsOf(measured: HotMeasured, figures: HotFigures): Question[] {
       threshold: { atMost: TEXTS_KEPT },
     },
   ];
-  if (server !== undefined) return [...questions, ...serverQuestionsOf(figures, server)];
+  if (server !== undefined) return [...questions, ...serverQuestionsOf(isGiven, figures, server)];
   questions.push({
     name: "Time, default mode over a statement that the program prepared",
     estimate: figures.cachedOverStmt,
@@ -187,7 +188,17 @@ function questionsOf(measured: HotMeasured, figures: HotFigures): Question[] {
   return questions;
 }
 
-function serverQuestionsOf(figures: HotFigures, server: ServerFigures): Question[] {
+/**
+ * A statement of the user's may take so long that what is saved does not show; preparing must not
+ * make it slower.
+ */
+const GIVEN_LIMIT = 1.15;
+
+function serverQuestionsOf(
+  isGiven: boolean,
+  figures: HotFigures,
+  server: ServerFigures,
+): Question[] {
   return [
     {
       name: "CPU time of the server, default mode over a statement that the program prepared",
@@ -202,7 +213,7 @@ function serverQuestionsOf(figures: HotFigures, server: ServerFigures): Question
     {
       name: "CPU time of the server, default mode over its text each time",
       estimate: server.cachedOverExec,
-      threshold: { atMost: 0.8 },
+      threshold: { atMost: isGiven ? GIVEN_LIMIT : 0.8 },
       unit: "×",
       isRobust: true,
     },
@@ -243,14 +254,14 @@ function predictionsOf(figures: HotFigures): Findings["predictions"] {
   ];
 }
 
-function experimentText(context: ScenarioContext, { plan }: HotMeasured): string {
+function experimentText(context: ScenarioContext, { plan, query }: HotMeasured): string {
   const server =
     context.facts.postmasterPid === undefined
       ? "The server's CPU time cannot be seen from here."
       : "The server's CPU time is that of the connection's own process.";
   return (
-    "One caller asks for one row by its key, one query after the other, in every way in which a " +
-    "text can reach the server: written out (simple), with its parameters (exec), asking for the " +
+    `One caller asks for ${query.name}, one query after the other, in every way in which a text ` +
+    "can reach the server: written out (simple), with its parameters (exec), asking for the " +
     "types first (describe-exec), with types learnt before (cache-describe), prepared by Forebay " +
     "(the default), prepared by the program (a Stmt), and prepared with a cache too small for " +
     `the ${TEXTS} texts in turn. Then a table of ${PARTITIONS} partitions, asked by a column ` +

@@ -5,12 +5,23 @@ import { needConnections } from "../budget.ts";
 import { type ChunkedTurn, chunkedTurn } from "../chunks.ts";
 import { roundNote, takeTurns } from "../compare.ts";
 import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
-import { ARMS, GROUPS, type HotArm, type HotPlan, type Kept, openHot, planHot } from "./06-arms.ts";
+import {
+  ARMS,
+  chooseHot,
+  GROUPS,
+  type HotArm,
+  type HotPlan,
+  type HotQuery,
+  type Kept,
+  openHot,
+  planHot,
+} from "./06-arms.ts";
 import { describeHot } from "./06-findings.ts";
 
 /** All that scenario 6 measured. */
 export interface HotMeasured {
   readonly plan: HotPlan;
+  readonly query: HotQuery;
   readonly arms: Readonly<Record<HotArm, readonly ChunkedTurn[]>>;
   /** Of the default mode: what the server kept, and how often the query ran. */
   readonly cachedKept: Kept;
@@ -22,13 +33,15 @@ export interface HotMeasured {
 
 async function run(context: ScenarioContext): Promise<Findings> {
   needConnections(context, ARMS.length);
-  const plan = planHot(context);
+  const query = await chooseHot(context);
+  const plan = planHot(context, query);
   context.step("opening", 2000);
-  const hot = await openHot(context);
+  const hot = await openHot(context, query);
   const stepMs = prepared[context.isQuick ? "expectedQuickMs" : "expectedMs"] - 3000;
   const turns = await takeTurns({
     rounds: plan.rounds + 1,
     signal: context.signal,
+    steal: context.steal,
     arms: GROUPS.map((group) => (round: number) => {
       const note = roundNote(round, plan.rounds);
       context.step(group.plan, stepMs / ((plan.rounds + 1) * GROUPS.length), note);
@@ -48,6 +61,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
   );
   const measured: HotMeasured = {
     plan,
+    query,
     arms: Object.fromEntries(arms) as Record<HotArm, ChunkedTurn[]>,
     cachedKept: await hot.kept("cached"),
     cachedRuns: hot.cachedRuns(),
@@ -65,5 +79,6 @@ export const prepared: Scenario = {
   needs: `${ARMS.length + 1} free connections; on a server of yours twice that; TCP`,
   expectedMs: 45_000,
   expectedQuickMs: 14_000,
+  takesQuery: true,
   run,
 };

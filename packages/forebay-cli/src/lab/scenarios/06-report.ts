@@ -19,14 +19,14 @@ interface Shown {
 const FAR = `${2 * DELAY_MS} ms`;
 
 const SHOWN: Readonly<Record<HotArm, Shown>> = {
-  simple: { name: "one row, values in the text", role: "variant", mode: "simple" },
-  exec: { name: "one row, text each time", role: "baseline", mode: "exec" },
-  describeExec: { name: "one row, types first", role: "variant", mode: "describe-exec" },
-  cacheDescribe: { name: "one row, types kept", role: "variant", mode: "cache-describe" },
-  cached: { name: "one row, prepared (default)", role: "change", mode: "cache-statement" },
-  stmt: { name: "one row, Stmt", role: "change", mode: "exec" },
+  simple: { name: "values in the text", role: "variant", mode: "simple" },
+  exec: { name: "text each time", role: "baseline", mode: "exec" },
+  describeExec: { name: "types first", role: "variant", mode: "describe-exec" },
+  cacheDescribe: { name: "types kept", role: "variant", mode: "cache-describe" },
+  cached: { name: "prepared (default)", role: "change", mode: "cache-statement" },
+  stmt: { name: "Stmt", role: "change", mode: "exec" },
   thrash: {
-    name: `one row, ${TEXTS} texts, ${TEXTS_KEPT} kept`,
+    name: `${TEXTS} texts, ${TEXTS_KEPT} kept`,
     role: "negative control",
     mode: "cache-statement",
   },
@@ -97,7 +97,7 @@ export function plotsOfHot(measured: HotMeasured, figures: HotFigures): Plot[] {
   const { server } = figures;
   return [
     barPlot(
-      "Time of one row by its key",
+      `Time of ${measured.query.name}`,
       `Prepared takes ${figure(figures.cachedOverExec.value)} times as long as with the text ` +
         "each time; with too many texts for the cache " +
         `${figure(figures.thrashOverExec.value)} times.`,
@@ -109,7 +109,7 @@ export function plotsOfHot(measured: HotMeasured, figures: HotFigures): Plot[] {
       ? []
       : [
           barPlot(
-            "CPU time of the server for one row",
+            `CPU time of the server for ${measured.query.name}`,
             `Prepared takes ${figure(server.cachedUs.value)} µs, ` +
               `${figure(server.savedUs.value)} µs less than with the text each time.`,
             { label: "µs", scale: "linear" },

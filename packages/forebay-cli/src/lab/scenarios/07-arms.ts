@@ -32,7 +32,9 @@ export const GUIDE_PER_S = 10_000;
 /** All numbers of a run. */
 export interface LayersPlan {
   readonly rounds: number;
-  readonly manyCallersRequests: number;
+  /** With many callers: rounds, and requests of a turn. */
+  readonly manyRounds: number;
+  readonly manyRequests: number;
   readonly oneRow: ChunkPlan;
   readonly large: ChunkPlan;
   readonly batches: ChunkPlan;
@@ -43,14 +45,16 @@ export function planLayers({ isQuick }: Pick<ScenarioContext, "isQuick">): Layer
   return isQuick
     ? {
         rounds: 6,
-        manyCallersRequests: 1000,
+        manyRounds: 16,
+        manyRequests: 500,
         oneRow: { chunks: 30, requestsPerChunk: 10 },
         large: { chunks: 10, requestsPerChunk: 2 },
         batches: { chunks: 4, requestsPerChunk: 1 },
       }
     : {
         rounds: 8,
-        manyCallersRequests: 4000,
+        manyRounds: 24,
+        manyRequests: 2000,
         oneRow: { chunks: 100, requestsPerChunk: 10 },
         large: { chunks: 25, requestsPerChunk: 2 },
         batches: { chunks: 8, requestsPerChunk: 1 },
@@ -98,7 +102,10 @@ export function groupsOf({ socketDir }: ScenarioContext["server"]): readonly Lay
 }
 
 /** The arms with many callers take a turn each. */
-export const MANY: readonly LayersArm[] = ["portableMany", "pipelinedMany"];
+export const MANY: readonly ManyArm[] = ["portableMany", "pipelinedMany"];
+
+/** The name of one of them. */
+export type ManyArm = "portableMany" | "pipelinedMany";
 
 /** One request of an arm. */
 export type Operate = () => Promise<unknown>;

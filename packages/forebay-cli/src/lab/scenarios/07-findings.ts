@@ -218,10 +218,10 @@ function experimentText({ plan }: LayersMeasured): string {
     `${figure(LARGE_ROWS)} rows of ${LARGE_COLUMNS} numbers, as text, as objects, arrays and ` +
     `columns; ${BATCH} queries one by one, at once on ${BATCH} connections, and in a batch, ` +
     `through a proxy that delays nothing, and one that makes a round trip take ${2 * DELAY_MS} ` +
-    `ms or a little more. ${plan.rounds} rounds, forward and backward in turn. Arms that are ` +
-    "compared take turns within a round, a few queries each; time and CPU time of a query are " +
-    "the lower quartile of these pieces, with many callers time is that between two answers. " +
-    "Nothing is scaled."
+    `ms or a little more. ${plan.rounds} rounds, ${plan.manyRounds} with many callers, forward ` +
+    "and backward in turn. Arms that are compared take turns within a round, a few queries " +
+    "each; time and CPU time of a query are the lower quartile of these pieces, with many " +
+    "callers time is that between two answers. Nothing is scaled."
   );
 }
 

@@ -3,7 +3,7 @@
 
 import { needConnections } from "../budget.ts";
 import { type ChunkedTurn, chunkedTurn } from "../chunks.ts";
-import { byName, roundNote, takeTurns } from "../compare.ts";
+import { byName, roundNote, takeTurns, takeTurnsByName } from "../compare.ts";
 import { type Findings, type Scenario, type ScenarioContext } from "../scenario.ts";
 import {
   ARMS,
@@ -38,21 +38,15 @@ async function run(context: ScenarioContext): Promise<Findings> {
   const turns = await takeTurns({
     rounds: plan.rounds + 1,
     signal: context.signal,
-    arms: [
-      ...groups.map((group) => (round: number) => {
-        step(context, plan, group.arms.join(", "), round);
-        const operates = group.arms.map((arm) => ({ operate: ready[arm] }));
-        return chunkedTurn(context, operates, plan[group.plan]);
-      }),
-      ...MANY.map((arm) => async (round: number) => {
-        step(context, plan, arm, round);
-        return [await runMany(context, ready[arm], plan.manyCallersRequests)];
-      }),
-    ],
+    steal: context.steal,
+    arms: groups.map((group) => (round: number) => {
+      step(context, group.arms.join(", "), round, plan.rounds);
+      const operates = group.arms.map((arm) => ({ operate: ready[arm] }));
+      return chunkedTurn(context, operates, plan[group.plan]);
+    }),
   });
-  const names = [...groups.map((group) => group.arms), ...MANY.map((arm) => [arm])];
-  const arms = new Map<LayersArm, ChunkedTurn[]>();
-  for (const [group, armsOfGroup] of names.entries()) {
+  const arms = new Map<LayersArm, readonly ChunkedTurn[]>();
+  for (const [group, armsOfGroup] of groups.map((one) => one.arms).entries()) {
     for (const [at, arm] of armsOfGroup.entries()) {
       // The first round meets cold code.
       const ofArm = (turns[group] ?? []).slice(1).map((round) => round[at]);
@@ -62,6 +56,17 @@ async function run(context: ScenarioContext): Promise<Findings> {
       );
     }
   }
+  const many = await takeTurnsByName({
+    rounds: plan.manyRounds + 1,
+    signal: context.signal,
+    steal: context.steal,
+    names: MANY,
+    take: (arm, round) => {
+      step(context, arm, round, plan.manyRounds);
+      return runMany(context, ready[arm], plan.manyRequests);
+    },
+  });
+  for (const arm of MANY) arms.set(arm, many[arm].slice(1));
   const measured: LayersMeasured = {
     plan,
     arms: byName(ARMS, (arm) => arms.get(arm) ?? []),
@@ -69,11 +74,13 @@ async function run(context: ScenarioContext): Promise<Findings> {
   return describeLayers(context, measured, await context.judge());
 }
 
-function step(context: ScenarioContext, plan: LayersPlan, name: string, round: number): void {
-  const note = roundNote(round, plan.rounds);
-  const steps = groupsOf(context.server).length + MANY.length;
+/** Most of the time goes to the groups, a tenth to many callers. */
+function step(context: ScenarioContext, name: string, round: number, rounds: number): void {
+  const { length } = groupsOf(context.server);
+  const isMany = MANY.some((arm) => arm === name);
   const expectedMs = nativeOrPortable[context.isQuick ? "expectedQuickMs" : "expectedMs"];
-  context.step(name, expectedMs / ((plan.rounds + 1) * steps), note);
+  const partMs = expectedMs * (isMany ? 0.1 / MANY.length : 0.9 / length);
+  context.step(name, partMs / (rounds + 1), roundNote(round, rounds));
 }
 
 /** Scenario 7 of the guide. */

@@ -142,6 +142,7 @@ async function takeWays(
   const turns = await takeTurns({
     rounds: rounds + 1,
     signal: context.signal,
+    steal: context.steal,
     arms: ways.map((way) => async (round: number) => {
       const expectedMs = way.rowsMax < take.rows ? 500 : (take.rows * shape.columns.length) / 800;
       const note = roundNote(round, rounds);

@@ -37,6 +37,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
     const turns = await takeTurns({
       rounds,
       signal: context.signal,
+      steal: context.steal,
       arms: arms.map((arm) => (round: number) => {
         context.step(arm, expectedTurnMs(plan, arm), `round ${round + 1} of ${rounds}`);
         return pools.turn(arm, seededLabRandom(100 + round));

@@ -1,6 +1,6 @@
 // Scenario 11, the guide's statements one by one.
 
-import { claimOf, part, undecided } from "../claim.ts";
+import { claimOf, part, notLookedAt } from "../claim.ts";
 import type { Claim, ClaimPart } from "../scenario.ts";
 import { counted, duration, figure, percent } from "../words.ts";
 import { type FailoverFigures, LOUD } from "./11-figures.ts";
@@ -21,7 +21,7 @@ export function claimOfFailover(plan: FailoverPlan, figures: FailoverFigures): C
       tailPart(figures),
       aloudPart(figures),
       silentPart(figures),
-      undecided(
+      notLookedAt(
         "pgx/stdlib supports the Validator, lib/pq does not.",
         "No driver of Go runs here. Node's counterpart of a check without input and output is to " +
           "read idle sockets all the time, which Forebay does.",

@@ -1,7 +1,7 @@
 // Scenario 13, what the measurements say: verdicts, plots and advice. Every sentence takes its
 // figures from this run.
 
-import { claimOf, estimatedPart, part, undecided } from "../claim.ts";
+import { claimOf, estimatedPart, notLookedAt, part } from "../claim.ts";
 import { bootstrap, type Estimate, exact, median, medianRatio, sum } from "../compare.ts";
 import { histogramOf, type LatencyHistogram } from "../histogram.ts";
 import { barPlot, latencyPlot } from "../plot.ts";
@@ -9,6 +9,13 @@ import type { Arm, Claim, Findings, Judge, Plot, ScenarioContext } from "../scen
 import { measuresOf } from "../turn.ts";
 import { type Question, verdictOf } from "../verdict.ts";
 import { counted, duration, figure, withInterval } from "../words.ts";
+import {
+  INSTANT_CALLERS,
+  INSTANT_CONNECTIONS,
+  INSTANT_NAMES,
+  INSTANT_WAYS,
+  type InstantWay,
+} from "./13-instant.ts";
 import type { ChurnArm, ChurnMeasured } from "./13-watcher-churn.ts";
 import { ANY, BARE, CALLERS, DEADLINE_MS, WHEEL } from "./13-ways.ts";
 
@@ -25,6 +32,8 @@ interface ChurnFigures {
   readonly anyRatio: Estimate;
   /** What Forebay's deadline adds over what AbortSignal.any adds. */
   readonly addedRatio: Estimate;
+  /** The same without a server, for the wait: acquireTimeoutMs over AbortSignal.any. */
+  readonly instantRatio: Estimate;
   readonly keptRatio: number;
   readonly anyTimersPerQuery: number;
   readonly wheelTimersPerQuery: number;
@@ -127,6 +136,7 @@ function deriveFigures(context: ScenarioContext, measured: ChurnMeasured): Churn
         .map(({ way }) => [way.name, bootstrap(added(way.name), median, random)]),
     ),
     anyRatio: medianRatio(bare, cpuUs(ANY), random),
+    instantRatio: instantRatioOf(context, measured),
     addedRatio: bootstrap(
       bare.map((_, round) => round),
       addedOver,
@@ -139,6 +149,13 @@ function deriveFigures(context: ScenarioContext, measured: ChurnMeasured): Churn
     wheelLate: histogramOf(measured.wheelLateMs.map((ms) => Math.max(0, ms))),
     signalLate: histogramOf(measured.signalLateMs.map((ms) => Math.max(0, ms))),
   };
+}
+
+function instantRatioOf({ random }: ScenarioContext, { instant }: ChurnMeasured): Estimate {
+  const added = (way: InstantWay, round: number): number =>
+    (instant[way][round] ?? Number.NaN) - (instant.none[round] ?? Number.NaN);
+  const ratios = instant.none.map((_, round) => added("own", round) / added("any", round));
+  return bootstrap(ratios, median, random);
 }
 
 function addedBy(figures: ChurnFigures, name: string): Estimate {
@@ -175,16 +192,7 @@ function questionsOf(measured: ChurnMeasured, figures: ChurnFigures): Question[]
       threshold: { atMost: 0 },
       note: `Under load ${figure(wheel.listenersPeak)}, for ${CALLERS} queries at once.`,
     },
-    {
-      // Without a server it would be time; but Forebay's deadlines are its PostgreSQL client's, and
-      // there is none without. So the cost of the query itself is taken off both.
-      name: "CPU time that a deadline adds to a query, timeoutMs over AbortSignal.any",
-      estimate: figures.addedRatio,
-      threshold: { atMost: 0.5 },
-      unit: "×",
-      note: "CPU time of this process; that of others is not in it.",
-      isRobust: true,
-    },
+    ...costQuestionsOf(figures),
     {
       name: "Bytes kept for each query that has been answered, timeoutMs over AbortSignal.any",
       estimate: exact(figures.keptRatio),
@@ -223,6 +231,30 @@ function questionsOf(measured: ChurnMeasured, figures: ChurnFigures): Question[]
   ];
 }
 
+function costQuestionsOf(figures: ChurnFigures): Question[] {
+  return [
+    {
+      // The deadline of a query is the PostgreSQL client's, and there is none without a server. So
+      // the cost of the query itself is taken off both.
+      name: "CPU time that a deadline adds to a query, timeoutMs over AbortSignal.any",
+      estimate: figures.addedRatio,
+      threshold: { atMost: 0.5 },
+      unit: "×",
+      note: "CPU time of this process; that of others is not in it.",
+      isRobust: true,
+    },
+    {
+      // That of the wait is the pool's, and needs no server.
+      name: "CPU time that a deadline adds to a wait, acquireTimeoutMs over AbortSignal.any",
+      estimate: figures.instantRatio,
+      threshold: { atMost: 0.5 },
+      unit: "×",
+      note: "On a driver that answers at once.",
+      isRobust: true,
+    },
+  ];
+}
+
 function claimOfChurn(measured: ChurnMeasured, figures: ChurnFigures): Claim {
   const any = armNamed(measured, ANY);
   const perS = (figures.anyTimersPerQuery * GUIDE_PER_S).toFixed(0);
@@ -248,7 +280,7 @@ function claimOfChurn(measured: ChurnMeasured, figures: ChurnFigures): Claim {
       `timeoutMs added ${withInterval(figures.addedRatio)} times what AbortSignal.any added, and ` +
         `made ${counted(figures.wheelTimersPerQuery, "timer")} for each query.`,
     ),
-    undecided(
+    notLookedAt(
       "In Go, a driver with QueryerContext (pgx, mysql 1.7) spares database/sql the goroutine.",
       "Not run: this is Node. By its source database/sql starts a goroutine for each Rows whose " +
         "context can end (initContextClose), and for each Tx, whatever the driver implements; " +
@@ -260,14 +292,18 @@ function claimOfChurn(measured: ChurnMeasured, figures: ChurnFigures): Claim {
       "at 50,000 queries/s; drivers that take the context themselves make it needless.",
     parts,
     {
-      holds: "What is made for each query costs, and is spared by a driver that takes deadlines.",
+      holds:
+        "Of Node's counterpart: by AbortSignal.any each query took " +
+        `${counted(figures.anyTimersPerQuery, "timer")} and ${withInterval(figures.anyRatio)} ` +
+        "times the CPU time; of what that added, timeoutMs adds " +
+        `${withInterval(figures.addedRatio)} times. Go's goroutines are not looked at.`,
       refuted:
         "In Node, by AbortSignal.any " +
         `each query took ${counted(figures.anyTimersPerQuery, "timer")} and ` +
         `${withInterval(figures.anyRatio)} times the CPU time; timeoutMs added ` +
         `${withInterval(figures.addedRatio)} times as much as that did.`,
       inconclusive:
-        "What it says of goroutines cannot be seen in Node. Of Node's counterpart: " +
+        "Of Node's counterpart: " +
         `${counted(figures.anyTimersPerQuery, "timer")} for each query and ` +
         `${withInterval(figures.anyRatio)} times the CPU time by AbortSignal.any, of whose cost ` +
         `timeoutMs had ${withInterval(figures.addedRatio)} times.`,
@@ -276,7 +312,7 @@ function claimOfChurn(measured: ChurnMeasured, figures: ChurnFigures): Claim {
 }
 
 function armsOf(measured: ChurnMeasured, figures: ChurnFigures): Arm[] {
-  return measured.arms.map((arm) => ({
+  const real = measured.arms.map((arm) => ({
     name: arm.way.name,
     role: arm.way.role,
     settings: { code: arm.way.code, deadlineMs: DEADLINE_MS, callers: CALLERS },
@@ -290,7 +326,20 @@ function armsOf(measured: ChurnMeasured, figures: ChurnFigures): Arm[] {
       ...measuresOf(arm.turns),
     },
   }));
+  const instant = INSTANT_WAYS.map((way) => ({
+    name: INSTANT_NAMES[way].name,
+    role: ROLES[way],
+    settings: {
+      code: INSTANT_NAMES[way].code,
+      callers: INSTANT_CALLERS,
+      maxOpenConns: INSTANT_CONNECTIONS,
+    },
+    measures: { cpuPerQueryUs: median(measured.instant[way]) / 1000 },
+  }));
+  return [...real, ...instant];
 }
+
+const ROLES = { none: "negative control", any: "baseline", own: "change" } as const;
 
 function plotsOf(measured: ChurnMeasured, figures: ChurnFigures): Plot[] {
   const bounded = measured.arms.filter(({ way }) => way.name !== BARE);
@@ -341,7 +390,9 @@ function experimentText(measured: ChurnMeasured): string {
     `as long as the program, by ${measured.arms.length} ways in ${measured.rounds} rounds ` +
     `forward and backward; Node ${process.version}. Timers and listeners are counted in turns of ` +
     "their own. Memory is what is alive after a garbage collection, for " +
-    `${figure(measured.keptQueries)} queries by each way. Then ${figure(measured.races.races)} ` +
+    `${figure(measured.keptQueries)} queries by each way. Without a server, by a driver that ` +
+    `answers at once, ${INSTANT_CALLERS} callers wait for ${INSTANT_CONNECTIONS} connections, ` +
+    `each with a deadline for the wait. Then ${figure(measured.races.races)} ` +
     "races: queries that end at about the moment of their deadline or abort, each followed by " +
     "two others on the same few connections. A hundred thousand would take too long: a stop that " +
     "reaches the server takes a connection of its own."

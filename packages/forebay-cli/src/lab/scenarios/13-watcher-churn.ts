@@ -9,6 +9,7 @@ import { type Findings, type Scenario, type ScenarioContext } from "../scenario.
 import { countTimers } from "../timer-count.ts";
 import { closedTurn, type Turn } from "../turn.ts";
 import { describeChurn } from "./13-findings.ts";
+import { type InstantMeasured, timeInstant } from "./13-instant.ts";
 import { measureLateness, type Races, runRaces } from "./13-races.ts";
 import {
   type BoundWay,
@@ -40,6 +41,7 @@ export interface ChurnMeasured {
   readonly queriesPerRound: number;
   readonly keptQueries: number;
   readonly arms: readonly ChurnArm[];
+  readonly instant: InstantMeasured;
   readonly wheelLateMs: readonly number[];
   readonly signalLateMs: readonly number[];
   readonly races: Races;
@@ -48,6 +50,7 @@ export interface ChurnMeasured {
 interface ChurnPlan {
   readonly rounds: number;
   readonly queries: number;
+  readonly instantQueries: number;
   readonly keptQueries: number;
   readonly keptDeadlineMs: number;
   readonly lateQueries: number;
@@ -55,11 +58,11 @@ interface ChurnPlan {
 }
 
 function planOf(context: ScenarioContext): ChurnPlan {
-  const quick = { rounds: 6, queries: 1200, keptQueries: 4000, keptDeadlineMs: 2000 };
-  const full = { rounds: 8, queries: 4000, keptQueries: 8000, keptDeadlineMs: 4000 };
+  const quick = { rounds: 16, queries: 600, keptQueries: 4000, keptDeadlineMs: 2000 };
+  const full = { rounds: 24, queries: 1600, keptQueries: 8000, keptDeadlineMs: 4000 };
   return context.isQuick
-    ? { ...quick, lateQueries: 24, raceMs: 1500 }
-    : { ...full, lateQueries: 60, raceMs: 8000 };
+    ? { ...quick, instantQueries: 3200, lateQueries: 24, raceMs: 1500 }
+    : { ...full, instantQueries: 6400, lateQueries: 60, raceMs: 8000 };
 }
 
 /** Of whom each has another query stopped at every moment. */
@@ -82,6 +85,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
     arms.push({ way, turns: turns[at] ?? [], ...counted, ...weighed });
   }
   await db.close();
+  const instant = await timeInstant(context, plan.rounds, plan.instantQueries);
   context.step("deadlines that are met", plan.lateQueries * 60);
   const { lateQueries } = plan;
   const measured: ChurnMeasured = {
@@ -89,6 +93,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
     queriesPerRound: plan.queries,
     keptQueries: plan.keptQueries,
     arms,
+    instant,
     wheelLateMs: await measureLateness(context, lateQueries, (timeoutMs) => ({ timeoutMs })),
     signalLateMs: await measureLateness(context, lateQueries, (deadlineMs) => ({
       signal: timeoutSignal(deadlineMs),
@@ -128,6 +133,7 @@ async function timeWays(
   const turns = await takeTurns({
     rounds: plan.rounds + 1,
     signal: context.signal,
+    steal: context.steal,
     arms: WAYS.map((way) => (round: number) => {
       const note = roundNote(round, plan.rounds);
       context.step(way.name, plan.queries * 0.1, note);

@@ -72,6 +72,7 @@ function holdAll(
   return takeTurnsByName({
     rounds: plan.rounds,
     signal: context.signal,
+    steal: context.steal,
     names: HOLDER_KEYS,
     take: async (key, _round, note) => {
       context.step(HOLDERS[key].name, (plan.rows * plan.rewrites) / 160, note);

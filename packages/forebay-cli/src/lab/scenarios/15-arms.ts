@@ -2,6 +2,7 @@
 // a gauge that is as old as its last sample.
 
 import { type DB, openDB } from "forebay";
+import { sharedNowNs } from "../clock.ts";
 import { roundNote, takeTurns } from "../compare.ts";
 import { InstantDriver } from "../instant-driver.ts";
 import { allocatedBytesOfCall, cpuNsOf, cpuNsOfCall } from "../op-cost.ts";
@@ -43,6 +44,7 @@ export async function priceLooks(
   const turns = await takeTurns({
     rounds: rounds + 1,
     signal: context.signal,
+    steal: context.steal,
     arms: [
       ...sizes.map((size, at) => async (round: number) => {
         step("stats()", size, round);
@@ -153,9 +155,9 @@ export const LOOK_WAYS: readonly LookWay[] = [
     role: "variant",
     code: "Atomics.store(shared, 0, db.stats().inUse), for worker threads to read",
     begin: (context, db) => {
-      const shared = new Int32Array(new SharedArrayBuffer(4));
+      const shared = sharedGauge();
       const gauge = sampleInUse(context, db, shared);
-      return { look: () => Atomics.load(shared, 0), stop: () => gauge.stop() };
+      return { look: () => Atomics.load(shared.inUse, 0), stop: () => gauge.stop() };
     },
   },
   {
@@ -169,16 +171,33 @@ export const LOOK_WAYS: readonly LookWay[] = [
   },
 ];
 
-interface Gauge {
+/** The last sample. */
+export interface Gauge {
   readonly inUse: number;
   readonly sampledAtMs: number;
   stop(): void;
 }
 
-function sampleInUse(
+/** A gauge that threads share. */
+export interface SharedGauge {
+  readonly buffer: SharedArrayBuffer;
+  readonly inUse: Int32Array;
+  /** By `sharedNowNs`. */
+  readonly sampledAtNs: BigInt64Array;
+}
+
+/** Makes one, laid out as libexec/gauge-reader.mjs reads it. */
+export function sharedGauge(): SharedGauge {
+  const buffer = new SharedArrayBuffer(16);
+  const inUse = new Int32Array(buffer, 0, 1);
+  return { buffer, inUse, sampledAtNs: new BigInt64Array(buffer, 8, 1) };
+}
+
+/** Samples the pool at once and every `SAMPLE_MS`, also into `shared` if it is given. */
+export function sampleInUse(
   { clock }: ScenarioContext,
   db: Pick<DB, "stats">,
-  shared: Int32Array | undefined,
+  shared: SharedGauge | undefined,
 ): Gauge {
   let timer = { cancel: (): void => undefined };
   const gauge = {
@@ -189,7 +208,10 @@ function sampleInUse(
   const sample = (): void => {
     gauge.inUse = db.stats().inUse;
     gauge.sampledAtMs = clock.nowMs();
-    if (shared !== undefined) Atomics.store(shared, 0, gauge.inUse);
+    if (shared !== undefined) {
+      Atomics.store(shared.inUse, 0, gauge.inUse);
+      Atomics.store(shared.sampledAtNs, 0, sharedNowNs());
+    }
     timer = clock.setTimer(SAMPLE_MS, sample);
   };
   sample();
@@ -209,6 +231,7 @@ export async function timeRequests(
   const turns = await takeTurns({
     rounds: rounds + 1,
     signal: context.signal,
+    steal: context.steal,
     arms: LOOK_WAYS.map((way) => async (round: number) => {
       context.step(`instant driver, ${way.name}`, requests * 0.001);
       const looking = way.begin(context, db);
@@ -240,6 +263,7 @@ export async function timeReal(
   const turns = await takeTurns({
     rounds: rounds + 1,
     signal: context.signal,
+    steal: context.steal,
     arms: LOOK_WAYS.map((way) => async () => {
       context.step(`real server, ${way.name}`, requests * 0.1);
       const looking = way.begin(context, db);

@@ -1,7 +1,7 @@
 // Scenario 15, what the measurements say: verdicts, plots and advice. Every sentence takes its
 // figures from this run.
 
-import { claimOf, estimatedPart, part, undecided } from "../claim.ts";
+import { claimOf, estimatedPart, part, notLookedAt } from "../claim.ts";
 import {
   bootstrap,
   type Estimate,
@@ -52,6 +52,9 @@ interface StatsFigures {
   readonly missedRatio: number;
   readonly missedLongRatio: number;
   readonly age: LatencyHistogram;
+  /** How old a worker thread saw the gauge, and how long the pool's thread took to answer it. */
+  readonly workerAge: LatencyHistogram;
+  readonly ask: LatencyHistogram;
 }
 
 const ADVICE: Findings["whatToSet"] = {
@@ -106,7 +109,7 @@ export function describeStats(
         unit: "ms",
       },
     ],
-    arms: armsOf(measured),
+    arms: armsOf(measured, figures),
     plots: plotsOf(measured, figures),
     whatToSet: ADVICE,
     caveats: caveatsOf(measured, figures),
@@ -138,6 +141,8 @@ function deriveFigures(context: ScenarioContext, measured: StatsMeasured): Stats
     missedRatio: missedOf(measured.short),
     missedLongRatio: missedOf(measured.long),
     age: histogramOf([...measured.short.ageMs, ...measured.long.ageMs]),
+    workerAge: histogramOf(measured.worker.ageMs),
+    ask: histogramOf(measured.worker.askMs),
   };
 }
 
@@ -160,7 +165,6 @@ function questionsOf(
   figures: StatsFigures,
 ): Question[] {
   const { smallest, largest } = figures;
-  const { timerLateP99Ms } = context.calibration;
   const busyNote = "CPU time of this process; that of others is not in it.";
   return [
     {
@@ -199,17 +203,7 @@ function questionsOf(
       note: busyNote,
       isRobust: true,
     },
-    {
-      name: "99th percentile of the gauge's age at a request",
-      estimate: exact(figures.age.percentileMs(99)),
-      threshold: { atMost: SAMPLE_MS + 10 },
-      unit: "ms",
-      note: `Sampled every ${SAMPLE_MS} ms, and then as late as the event loop is.`,
-      voidedBy:
-        timerLateP99Ms > TIMER_LATE_LIMIT_MS
-          ? `a timer of this process was ${duration(timerLateP99Ms)} late at p99.`
-          : undefined,
-    },
+    ...ageQuestionsOf(context, measured, figures),
     {
       // The longest of all is what another program's time slice makes it; so the 99th percentile.
       name: "How long histograms() blocks, 99th percentile",
@@ -223,11 +217,41 @@ function questionsOf(
   ];
 }
 
+function ageQuestionsOf(
+  context: ScenarioContext,
+  measured: StatsMeasured,
+  figures: StatsFigures,
+): Question[] {
+  const { timerLateP99Ms } = context.calibration;
+  const voidedBy =
+    timerLateP99Ms > TIMER_LATE_LIMIT_MS
+      ? `a timer of this process was ${duration(timerLateP99Ms)} late at p99.`
+      : undefined;
+  return [
+    {
+      name: "99th percentile of the gauge's age at a request",
+      estimate: exact(figures.age.percentileMs(99)),
+      threshold: { atMost: SAMPLE_MS + 10 },
+      unit: "ms",
+      note: `Sampled every ${SAMPLE_MS} ms, and then as late as the event loop is.`,
+      voidedBy,
+    },
+    {
+      name: "The same, as a worker thread sees it in shared memory",
+      estimate: exact(figures.workerAge.percentileMs(99)),
+      threshold: { atMost: SAMPLE_MS + 10 },
+      unit: "ms",
+      note: `${figure(measured.worker.ageMs.length)} looks, while ${CALLERS} callers make queries.`,
+      voidedBy,
+    },
+  ];
+}
+
 function claimOfStats(measured: StatsMeasured, figures: StatsFigures): Claim {
   const { short } = measured;
   const wrong = short.missed + short.falseAlarms;
   const parts = [
-    undecided(
+    notLookedAt(
       "Each call takes the pool's lock, which requests need as well.",
       "In Node there is no lock: one thread does all. What is left of the cost is the call's own " +
         `${withInterval(figures.statsNs)} ns, with ${figure(figures.largest.size)} connections ` +
@@ -279,7 +303,7 @@ function claimOfStats(measured: StatsMeasured, figures: StatsFigures): Claim {
   );
 }
 
-function armsOf(measured: StatsMeasured): Arm[] {
+function armsOf(measured: StatsMeasured, figures: StatsFigures): Arm[] {
   const prices = measured.prices.map(
     (price): Arm => ({
       name: `stats() of ${figure(price.size)} connections, half in use`,
@@ -319,6 +343,18 @@ function armsOf(measured: StatsMeasured): Arm[] {
     ...prices,
     bursts("short bursts, judged by the gauge", measured.short),
     bursts("long bursts, judged by the gauge", measured.long),
+    {
+      name: "a worker thread",
+      role: "variant",
+      settings: { code: "Atomics.load(shared, 0), or parentPort.postMessage and wait" },
+      measures: {
+        readNs: measured.worker.readNs,
+        ageP50Ms: figures.workerAge.percentileMs(50),
+        ageP99Ms: figures.workerAge.percentileMs(99),
+        askP50Us: figures.ask.percentileMs(50) * 1000,
+        askP99Us: figures.ask.percentileMs(99) * 1000,
+      },
+    },
   ];
 }
 
@@ -375,13 +411,20 @@ function experimentText(measured: StatsMeasured): string {
     `in ${measured.rounds} rounds forward and backward. Then ` +
     `${figure(measured.short.requests + measured.long.requests)} requests come in bursts that ` +
     `fill a pool of ${BURST_SIZE} for some tens of milliseconds or for more than half a second, ` +
-    "and each asks both the pool and the gauge whether it is full. Nothing is scaled in time."
+    "and each asks both the pool and the gauge whether it is full. Last a worker thread reads " +
+    "the gauge in shared memory, and then asks the pool's thread by message, while that makes " +
+    "queries. Nothing is scaled in time."
   );
 }
 
 function caveatsOf(measured: StatsMeasured, figures: StatsFigures): string[] {
   const histogramsNs = median(lookNamed(measured, HISTOGRAMS).cpuNs);
   return [
+    "A worker thread cannot call stats(), as the pool lives in another thread. It read the " +
+      `shared gauge in ${figure(measured.worker.readNs)} ns, ` +
+      `${duration(figures.workerAge.percentileMs(50))} old at p50; to ask the pool's thread took ` +
+      `${duration(figures.ask.percentileMs(50))}, at p99 ` +
+      `${duration(figures.ask.percentileMs(99))}, and is an answer of the moment.`,
     "Go is not run. There the lock is real; how much it costs depends on the number of cores " +
       "that ask for it at once, which one thread cannot show.",
     `What does cost something is histograms(): ${figure(Math.round(figures.histogramsNs))} ns a ` +

@@ -18,6 +18,7 @@ import {
   timeRequests,
 } from "./15-arms.ts";
 import { describeStats } from "./15-findings.ts";
+import { lookFromWorker, type WorkerMeasured } from "./15-worker.ts";
 
 /** A way of looking at the pool, with what a request took. */
 export interface MeasuredLook {
@@ -37,6 +38,7 @@ export interface StatsMeasured {
   /** In bursts shorter than the gauge's interval, and in longer ones. */
   readonly short: Judgements;
   readonly long: Judgements;
+  readonly worker: WorkerMeasured;
 }
 
 /** Sizes of the pools that are looked at. */
@@ -46,19 +48,22 @@ async function run(context: ScenarioContext): Promise<Findings> {
   needConnections(context, BURST_SIZE);
   const { isQuick } = context;
   const rounds = isQuick ? 6 : 8;
-  const calls = isQuick ? 50_000 : 200_000;
-  const prices = await priceLooks(context, SIZES, rounds, calls);
-  const cpuNs = await timeRequests(context, rounds, isQuick ? 30_000 : 100_000);
+  // Without a server a turn takes some ten milliseconds, so that there can be many.
+  const instantRounds = isQuick ? 16 : 24;
+  const calls = isQuick ? 25_000 : 80_000;
+  const prices = await priceLooks(context, SIZES, instantRounds, calls);
+  const cpuNs = await timeRequests(context, instantRounds, isQuick ? 12_000 : 40_000);
   const turns = await timeReal(context, rounds, isQuick ? 600 : 3000);
   const short = await judgeBursts(context, SHORT_BURST, isQuick ? 10 : 40);
   const long = await judgeBursts(context, LONG_BURST, isQuick ? 2 : 6);
   const measured: StatsMeasured = {
     rounds,
-    calls: rounds * calls,
+    calls: instantRounds * calls,
     prices,
     looks: LOOK_WAYS.map((way, at) => ({ way, cpuNs: cpuNs[at] ?? [], turns: turns[at] ?? [] })),
     short,
     long,
+    worker: await lookFromWorker(context, isQuick ? 300 : 1500),
   };
   return describeStats(context, measured, await context.judge());
 }

@@ -6,10 +6,9 @@ import { roundNote, sum, takeTurns } from "../compare.ts";
 import type { LabClock } from "../clock.ts";
 import type { LabDb } from "../pools.ts";
 import { poissonArrivals, seededLabRandom } from "../random.ts";
-import { timeQuery } from "../query.ts";
-import { type ArmRole, type ScenarioContext, ScenarioNotPossible } from "../scenario.ts";
+import { type AskedStatement, givenStatement } from "../query.ts";
+import type { ArmRole, ScenarioContext } from "../scenario.ts";
 import { closedTurn, mustNotFail, openTurn, type Turn } from "../turn.ts";
-import { duration } from "../words.ts";
 
 /** The guide's statement, which is nothing but overhead. */
 export const SELECT_1 = "SELECT 1 AS n";
@@ -18,35 +17,11 @@ export const SLEEP_MS = 10;
 /** The statement of that. */
 export const SLEEP: string = `SELECT 1 AS n FROM pg_sleep(${SLEEP_MS / 1000})`;
 
-/** What the callers ask for. */
-export interface BenchStatement {
-  readonly sql: string;
-  /** For sentences. */
-  readonly name: string;
-  /** True for the user's, about which nothing was known beforehand. */
-  readonly isGiven: boolean;
-  /** How long it takes one caller. */
-  readonly aloneMs: number;
-}
-
-/** More than this, and so many callers take too long. */
-const STATEMENT_MOST_MS = 100;
-
 /** The guide's statement, or the user's. */
-export async function chooseStatement(context: ScenarioContext): Promise<BenchStatement> {
-  const { calibration, query } = context;
-  if (query === undefined) {
-    const aloneMs = calibration.queryP50Ms;
-    return { sql: SELECT_1, name: "SELECT 1", isGiven: false, aloneMs };
-  }
-  const aloneMs = await timeQuery(context, query);
-  if (aloneMs > STATEMENT_MOST_MS) {
-    throw new ScenarioNotPossible(
-      `Your statement takes ${duration(aloneMs)}, and is to be run some ten thousand times; it ` +
-        `may take ${duration(STATEMENT_MOST_MS)} at most.`,
-    );
-  }
-  return { sql: query, name: "your statement", isGiven: true, aloneMs };
+export async function chooseStatement(context: ScenarioContext): Promise<AskedStatement> {
+  const aloneMs = context.calibration.queryP50Ms;
+  const own = { sql: SELECT_1, name: "SELECT 1", isGiven: false, aloneMs };
+  return (await givenStatement(context)) ?? own;
 }
 
 /** What a request takes of this process where that alone is to limit. */
@@ -212,6 +187,11 @@ export class BenchPools {
     this.#dbs.set(size, db);
     return db;
   }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#dbs.values()].map((db) => db.close()));
+    this.#dbs.clear();
+  }
 }
 
 /** Runs arms in turns; the first round is for warming up. */
@@ -226,6 +206,7 @@ export async function runArms(
   const turns = await takeTurns({
     rounds: rounds + 1,
     signal: context.signal,
+    steal: context.steal,
     arms: arms.map((arm, at) => async (round: number) => {
       const note = roundNote(round, rounds);
       context.step(arm.name, arm.expectedMs, note);
@@ -271,32 +252,29 @@ export type Twins = Readonly<Record<"same" | "twin" | "slowed", readonly Chunked
 export async function runTwins(
   context: ScenarioContext,
   db: LabDb,
-  statement: BenchStatement,
+  statement: AskedStatement,
   rounds: number,
 ): Promise<Twins> {
-  const { clock } = context;
+  const { clock, signal, steal } = context;
   const chunks = context.isQuick ? 40 : 100;
   const plan: ChunkPlan = { chunks, requestsPerChunk: 10 };
   const operate = (): Promise<unknown> => db.query(statement.sql);
-  const runs: Record<keyof Twins, ChunkedTurn[]> = { same: [], twin: [], slowed: [] };
   let slowedByMs = 0;
-  for (let round = 0; round <= rounds; round++) {
+  const slower = async (): Promise<void> => {
+    await operate();
+    beBusy(clock, slowedByMs);
+  };
+  const turn = async (round: number): Promise<ChunkedTurn[]> => {
     const note = roundNote(round, rounds);
     context.step("two that are the same", 30 * chunks * Math.max(0.12, statement.aloneMs), note);
-    const slower = async (): Promise<void> => {
-      await operate();
-      beBusy(clock, slowedByMs);
-    };
-    const arms = [{ operate }, { operate }, { operate: slower }];
-    const [same, twin, slowed] = await chunkedTurn(context, arms, plan);
-    if (same === undefined || twin === undefined || slowed === undefined) break;
-    slowedByMs = same.cpuMs * SLOWED_RATIO;
-    if (round === 0) continue;
-    runs.same.push(same);
-    runs.twin.push(twin);
-    runs.slowed.push(slowed);
-  }
-  return runs;
+    const turns = await chunkedTurn(context, [{ operate }, { operate }, { operate: slower }], plan);
+    slowedByMs = (turns[0]?.cpuMs ?? 0) * SLOWED_RATIO;
+    return turns;
+  };
+  const [taken = []] = await takeTurns({ rounds: rounds + 1, signal, steal, arms: [turn] });
+  // The first round meets cold code, and slows down nothing.
+  const ofArm = (at: number): ChunkedTurn[] => taken.slice(1).flatMap((turns) => turns[at] ?? []);
+  return { same: ofArm(0), twin: ofArm(1), slowed: ofArm(2) };
 }
 
 /** Requests that come at a share of the highest rate. */

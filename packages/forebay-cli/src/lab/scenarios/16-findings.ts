@@ -1,14 +1,22 @@
 // Scenario 16, what the measurements say: verdicts, predictions, plots and advice. Every sentence
 // takes its figures from this run.
 
+import { coresOfMachine } from "../../server/affinity.ts";
 import { lawError } from "../../bench/closed-load.ts";
 import { type Bound, judgeLoad } from "../../bench/verdict.ts";
 import type { ChunkedTurn } from "../chunks.ts";
-import { claimOf, estimatedPart, part } from "../claim.ts";
-import { type Estimate, exact, median, medianRatio, sum } from "../compare.ts";
+import {
+  bootstrap,
+  type Estimate,
+  exact,
+  mapEstimate,
+  median,
+  medianRatio,
+  sum,
+} from "../compare.ts";
 import { latencyPlot } from "../plot.ts";
 import { closedWaitMs } from "../queueing.ts";
-import type { Arm, Claim, Findings, Judge, Plot, ScenarioContext } from "../scenario.ts";
+import type { Arm, Findings, Judge, Plot, ScenarioContext } from "../scenario.ts";
 import { measuresOf, responseOf } from "../turn.ts";
 import { type Question, verdictOf } from "../verdict.ts";
 import { duration, figure, listed, percent, times, withInterval } from "../words.ts";
@@ -24,6 +32,8 @@ import {
   type Twins,
 } from "./16-arms.ts";
 import type { BenchMeasured } from "./16-benchmark-template.ts";
+import { claimOfBench } from "./16-claim.ts";
+import { processesArms, processesGain, processesSentence } from "./16-processes.ts";
 
 /** A case whose bottleneck is known, and what was made of it. */
 interface KnownCase {
@@ -33,7 +43,7 @@ interface KnownCase {
 }
 
 /** Figures derived from the measurements. */
-interface BenchFigures {
+export interface BenchFigures {
   readonly templateWaits: number;
   readonly templateRequests: number;
   readonly templateCallers: readonly number[];
@@ -49,14 +59,12 @@ interface BenchFigures {
   /** CPU time of a query in the twin, and in the slowed arm, over the same. */
   readonly twinRatio: Estimate;
   readonly slowedRatio: Estimate;
-  readonly lawError: number;
+  /** Of the arm that differs most from the response-time law. */
+  readonly lawError: Estimate;
   /** The wait of the crowded arm over what theory says. */
   readonly waitRatio: number;
   readonly cases: readonly KnownCase[];
 }
-
-/** From this gain on, a pool of twice the size has been the remedy. */
-const GAIN_LEAST = 1.3;
 
 const ADVICE: Findings["whatToSet"] = {
   code:
@@ -99,8 +107,8 @@ export function describeBench(
     forebay: {
       verdict: verdictOf(checks),
       why:
-        `Response times are within ${percent(figures.lawError)} of callers over throughput; a ` +
-        `query waited ${duration(crowded.waitPerRequestMs)} for a connection, ` +
+        `Response times are within ${percent(figures.lawError.value)} of callers over ` +
+        `throughput; a query waited ${duration(crowded.waitPerRequestMs)} for a connection, ` +
         `${times(figures.waitRatio)} what theory says; of two identical arms one took ` +
         `${withInterval(figures.twinRatio)} times the CPU time of the other.`,
       checks,
@@ -109,7 +117,7 @@ export function describeBench(
     arms: armsOf(measured),
     plots: plotsOf(measured, figures),
     whatToSet: ADVICE,
-    caveats: caveatsOf(measured, figures),
+    caveats: caveatsOf(context, measured, figures),
   };
 }
 
@@ -139,7 +147,7 @@ function deriveFigures(context: ScenarioContext, measured: BenchMeasured): Bench
     slowWaits: totalsOf(measured.slowHalf).waitsPerRequest,
     twinRatio: medianRatio(cpuMs(twins.same), cpuMs(twins.twin), random),
     slowedRatio: medianRatio(cpuMs(twins.same), cpuMs(twins.slowed), random),
-    lawError: Math.max(...closedRuns(measured).map(lawErrorOf)),
+    lawError: largest(closedRuns(measured).map((run) => lawErrorOf(context, run))),
     waitRatio: crowded.waitPerRequestMs / closedWaitMs({ ...crowded, callers, size }),
     cases: [
       knownCase(context, measured, `${BUSY_MS} ms of this process`, "loop-bound", measured.busy),
@@ -161,9 +169,17 @@ function closedRuns(measured: BenchMeasured): readonly BenchRun[] {
   return [...template, equal, crowded, fastHalf, fastWhole];
 }
 
-function lawErrorOf(run: BenchRun): number {
-  const { requests: ops, meanMs, durationMs } = totalsOf(run);
-  return lawError({ ops, responseMs: meanMs * ops, activeMs: run.arm.callers * durationMs });
+/** The median over its turns. */
+function lawErrorOf({ random }: ScenarioContext, { arm, turns }: BenchRun): Estimate {
+  const errors = turns.map(({ steady: { requests: ops, responseMs, durationMs } }) =>
+    lawError({ ops, responseMs, activeMs: arm.callers * durationMs }),
+  );
+  return bootstrap(errors, median, random);
+}
+
+function largest(estimates: readonly Estimate[]): Estimate {
+  const [first = exact(Number.NaN), ...others] = estimates;
+  return others.reduce((most, one) => (one.value > most.value ? one : most), first);
 }
 
 /** By the verdict of `forebay bench`. */
@@ -188,12 +204,16 @@ function knownCase(
   return { what, truth, said: bound };
 }
 
+/** What two identical arms may differ by. */
+const SAME = { from: 0.95, to: 1.05 } as const;
+
 function questionsOf(measured: BenchMeasured, figures: BenchFigures): Question[] {
   const equal = totalsOf(measured.equal);
   const { cases } = figures;
   // Where two arms differ that are one and the same, it is the machine that tells them apart.
-  const isSound = figures.twinRatio.low <= 1 && figures.twinRatio.high >= 1;
-  const differing = isSound
+  const { low, high } = figures.twinRatio;
+  const isSame = (low <= 1 && high >= 1) || (low >= SAME.from && high <= SAME.to);
+  const differing = isSame
     ? undefined
     : `two identical arms differed by a factor of ${withInterval(figures.twinRatio)}.`;
   return [
@@ -209,9 +229,10 @@ function questionsOf(measured: BenchMeasured, figures: BenchFigures): Question[]
     },
     {
       name: "Response time against callers over throughput: the largest difference of any arm",
-      estimate: exact(figures.lawError * 100),
+      estimate: mapEstimate(figures.lawError, (ratio) => ratio * 100),
       threshold: { atMost: 5 },
       unit: "%",
+      isRobust: true,
     },
     {
       name: "Wait a query, by the pool's own count, over (callers - connections) / throughput",
@@ -224,7 +245,7 @@ function questionsOf(measured: BenchMeasured, figures: BenchFigures): Question[]
       // much that of the machine's other programs.
       name: "CPU time of a query, two identical arms (negative control)",
       estimate: figures.twinRatio,
-      threshold: { from: 0.95, to: 1.05 },
+      threshold: SAME,
       unit: "×",
       voidedBy: differing,
       isRobust: true,
@@ -245,61 +266,6 @@ function questionsOf(measured: BenchMeasured, figures: BenchFigures): Question[]
       note: `${listed(cases.map(({ what, said }) => `${what}: ${said}`))}.`,
     },
   ];
-}
-
-function claimOfBench(measured: BenchMeasured, figures: BenchFigures): Claim {
-  const { widest, widestCallers, crowded } = figures;
-  const ratio = widest.meanMs / widest.betweenEndsMs;
-  const parts = [
-    part(
-      "-cpu=1,4,16 measures the pool contended.",
-      figures.templateWaits > 0,
-      `RunParallel starts as many goroutines as -cpu says. With ` +
-        `${listed(figures.templateCallers.map(String))} callers on ${measured.size} connections ` +
-        `${figure(figures.templateWaits)} of ${figure(figures.templateRequests)} queries waited; ` +
-        `with ${measured.crowded.arm.callers} callers ` +
-        `${percent(Math.min(1, crowded.waitsPerRequest))} did.`,
-    ),
-    estimatedPart(
-      "Waits mean that the pool is the bottleneck.",
-      figures.fastGain,
-      { from: GAIN_LEAST },
-      `With ${measured.statement.name} ${percent(Math.min(1, figures.fastWaits))} of the ` +
-        `queries waited, and twice the pool gave ${withInterval(figures.fastGain)} times the ` +
-        `throughput; with a query of ${SLEEP_MS} ms ${percent(Math.min(1, figures.slowWaits))} ` +
-        `waited, and it gave ${withInterval(figures.slowGain)} times. (From ${GAIN_LEAST} ` +
-        "times on counts as holding.)",
-    ),
-    part(
-      "ns/op, as the template prints it, tells how long a query takes.",
-      ratio <= 1.5,
-      `With ${widestCallers} callers ns/op was ${duration(widest.betweenEndsMs)}, the mean ` +
-        `response time ${duration(widest.meanMs)}: ${times(ratio)} as long. ns/op is one over ` +
-        "the throughput.",
-    ),
-  ];
-  const whys = [
-    ...(parts[0]?.verdict === "refuted" ? ["the template has too few callers to wait"] : []),
-    ...(parts[1]?.verdict === "refuted" ? ["waits alone do not tell the bottleneck"] : []),
-    ...(parts[2]?.verdict === "refuted" ? ["ns/op is no response time"] : []),
-  ];
-  return claimOf(
-    "go test -cpu=1,4,16 on this template measures single-thread and contended throughput; " +
-      "WaitCount and WaitDuration beside ns/op tell whether the bottleneck is the pool or the " +
-      "query.",
-    parts,
-    {
-      refuted:
-        `It cannot show what it is for: ${listed(whys)}. Twice the pool gave ` +
-        `${withInterval(figures.fastGain)} times the throughput of ${measured.statement.name} ` +
-        `and ${withInterval(figures.slowGain)} times that of a query of ${SLEEP_MS} ms, and ` +
-        `waits were ${figure(figures.fastWaits)} and ${figure(figures.slowWaits)} a query.`,
-      holds: `Twice the pool gave ${withInterval(figures.fastGain)} times the throughput.`,
-      inconclusive:
-        `Twice the pool gave ${withInterval(figures.fastGain)} times the throughput ` +
-        `of ${measured.statement.name}.`,
-    },
-  );
 }
 
 function predictionsOf(measured: BenchMeasured, figures: BenchFigures): Findings["predictions"] {
@@ -344,7 +310,8 @@ function armsOf(measured: BenchMeasured): Arm[] {
     measured.busy,
   ];
   const twins = (["same", "twin", "slowed"] as const).map((key) => twinArmOf(measured, key));
-  return [...runs.map(armOf), ...twins, ...measured.open.map((run) => openArmOf(run, measured))];
+  const open = measured.open.map((run) => openArmOf(run, measured));
+  return [...runs.map(armOf), ...twins, ...open, ...processesArms(measured.processes)];
 }
 
 function armOf(run: BenchRun): Arm {
@@ -465,21 +432,28 @@ function experimentText(measured: BenchMeasured): string {
     `${statement.name}, with a query that takes the server ${SLEEP_MS} ms, and with requests ` +
     `that keep this process busy for ${BUSY_MS} ms each. ` +
     `${measured.rounds} rounds forward and backward, ${figure(measured.equal.arm.requests)} ` +
-    "queries a turn; in as many more, one caller by two arms that are the same and one slowed " +
-    `by ${SLOWED_RATIO * 100} %, in turns of ten queries. Last an open load at ` +
+    "queries a turn; in twice as many, one caller by two arms that are the same and one slowed " +
+    `by ${SLOWED_RATIO * 100} %, in turns of ten queries. Then an open load at ` +
     `${listed(measured.open.map(({ ratio }) => percent(ratio)))} of the throughput with as ` +
-    "many callers as connections. Figures are of the steady part of each turn: without " +
+    `many callers as connections; and last ${measured.processes.callers} callers in one process ` +
+    "of their own, and in two. Figures are of the steady part of each turn: without " +
     "the first fifth of the queries, and without those after the first caller has stopped."
   );
 }
 
-function caveatsOf(measured: BenchMeasured, figures: BenchFigures): string[] {
+function caveatsOf(
+  context: ScenarioContext,
+  measured: BenchMeasured,
+  figures: BenchFigures,
+): string[] {
   const { crowded } = figures;
   const waits = sum(measured.crowded.turns.map((turn) => turn.steady.waits));
+  const gain = processesGain(measured.processes, context);
   return [
     "Go is not run: the number of its goroutines is, as callers. In Node all callers share one " +
       `thread, which was busy ${percent(totalsOf(measured.crowded).utilisationRatio)} of the ` +
       `time with ${measured.crowded.arm.callers} of them.`,
+    processesSentence(measured.processes, gain, coresOfMachine()),
     `The template reports totals: here ${figure(waits)} waits, which says nothing without the ` +
       `${figure(crowded.requests)} queries. A longer run has more.`,
     `A query allocates ${figure(measured.allocatedBytes)} bytes of heap in this process, which ` +

@@ -78,6 +78,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
   const measured = await takeTurnsByName({
     rounds,
     signal,
+    steal: context.steal,
     names: NAMES,
     take: (name, round, note) => {
       context.step(WAYS[name].name, turnMs, note);

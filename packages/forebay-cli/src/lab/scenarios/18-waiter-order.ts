@@ -50,6 +50,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
     takeTurnsByName({
       rounds,
       signal,
+      steal: context.steal,
       names: ORDERS,
       take: (order, _round, note) => {
         const expectedMs = (count * (WORK_MS + 0.5)) / CONNECTIONS;

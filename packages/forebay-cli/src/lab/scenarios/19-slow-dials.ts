@@ -45,6 +45,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
   const measured = await takeTurnsByName({
     rounds,
     signal: context.signal,
+    steal: context.steal,
     names: NAMES,
     take: (name, _round, note) => {
       context.step(WAYS[name].name, 3 * DIAL_MS + 300, note);

@@ -81,6 +81,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
   const measured = await takeTurnsByName({
     rounds,
     signal,
+    steal: context.steal,
     names: NAMES,
     take: (name, _round, note) => {
       context.step(WAYS[name].name, crowds * EVERY_MS, note);

@@ -77,6 +77,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
   const measured = await takeTurnsByName({
     rounds,
     signal: context.signal,
+    steal: context.steal,
     names: NAMES,
     take: (name, _round, note) => {
       context.step(WAYS[name].name, INSTANCES * 2 * STEP_MS + 300, note);

@@ -65,6 +65,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
   const measured = await takeTurnsByName({
     rounds,
     signal: context.signal,
+    steal: context.steal,
     names: NAMES,
     take: (name, _round, note) => {
       const way = WAYS[name];

@@ -159,6 +159,7 @@ async function compareSingle(
   const turns = await takeTurnsByName({
     rounds,
     signal,
+    steal: context.steal,
     names: WAYS,
     take: (way, _round, note) => {
       const requests = context.isQuick ? 200 : 600;

@@ -65,6 +65,7 @@ async function run(context: ScenarioContext): Promise<Findings> {
   const measured = await takeTurnsByName({
     rounds,
     signal: context.signal,
+    steal: context.steal,
     names: NAMES,
     take: (name, round, note) => {
       context.step(WAYS[name].name, END_MS + 300 + (WAYS[name].hasHung ? DRAIN_MS : 0), note);
