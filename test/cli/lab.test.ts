@@ -152,6 +152,8 @@ const ABORTS: readonly (readonly [number, number, string])[] = [
   [1, 9, "COPY"],
   [1, 11, "two servers"],
   [1, 11, "immediate restart"],
+  [1, 15, "a worker thread"],
+  [1, 16, "2 processes"],
 ];
 
 describe("a run that is aborted", () => {

@@ -38,6 +38,9 @@ setInterval(() => {
   caveats: [
     "Deciding by a sample that is 100 ms old lets 100 ms of traffic through. A bounded queue " +
       "decides exactly, and at once.",
+    "A worker thread cannot call stats(), as the pool lives in another thread. What is sampled " +
+      "into a SharedArrayBuffer it reads in nanoseconds; a message to the pool's thread and back " +
+      "takes as long as that is busy, and gives the value of the moment.",
     "Counters only grow: look at their difference between two samples.",
   ],
 };

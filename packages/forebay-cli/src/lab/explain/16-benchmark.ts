@@ -22,13 +22,18 @@ export const benchmark: Explanation = {
       "each request was due.",
     "A difference is real when it is larger than what two identical runs differ by. So run " +
       "arms in turns, A B B A, and an A/A pair among them.",
+    "In Node one thread makes all requests of a process. Where it is the bottleneck, no pool " +
+      "helps, and a second process does, as long as there is a processor for it; it brings " +
+      "connections of its own, which the server's limit has to hold.",
   ],
   formula: [
     "closed loop: R = N / X - Z   (N callers, X operations/s, Z time to think): a check of " +
       "the benchmark itself",
     "waits per operation: 0 with callers <= connections, towards 1 beyond",
-    "pool-bound: operations wait, server not busy; query-bound: server busy; loop-bound: " +
-      "event loop above 90 %",
+    "loop-bound: the event loop is busy above 90 % of the time; else server-bound: the server's " +
+      "processors are, above 85 %, or a query takes twice as long as alone",
+    "else pool-bound: a tenth of the response or more is the wait for a connection; else " +
+      "query-bound: the statement and the way there and back",
   ],
   settings: `// Arms in turns, an open load, an interval for the ratio, an A/A pair:
 //   forebay lab run 16 --html report.html

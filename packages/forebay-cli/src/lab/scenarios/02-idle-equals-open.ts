@@ -186,14 +186,19 @@ function nameOf(arm: IdleArm): string {
   return `${arm.rules}, ${arm.maxIdleConns} idle`;
 }
 
-async function runNone({ context, work, plan }: IdleLab): Promise<IdleTurn[]> {
-  const pool = await openIdleArm(context, work, { rules: "Forebay", maxIdleConns: 0 }, 1);
-  const turns: IdleTurn[] = [];
-  for (let turn = 0; turn < plan.rounds; turn++) {
-    context.step("one caller, none idle", plan.dialsPerTurn * 10);
-    turns.push(await runSequential(context, work, pool, plan.dialsPerTurn));
-  }
-  await pool.close();
+/** As many turns as those with idle connections have, for the pairs. */
+async function runNone(lab: IdleLab): Promise<IdleTurn[]> {
+  const { context, work, plan } = lab;
+  const dials = Math.ceil(plan.dialsPerTurn / SEQUENTIAL_SPLIT);
+  const options = {
+    arms: [{ rules: "Forebay", maxIdleConns: 0 } as const],
+    rounds: plan.rounds * SEQUENTIAL_SPLIT,
+    warm: 1,
+  };
+  const [turns = []] = await takeArms(lab, options, (pool) => {
+    context.step("one caller, none idle", dials * 10);
+    return runSequential(context, work, pool, dials);
+  });
   return turns;
 }
 
