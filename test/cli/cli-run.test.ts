@@ -164,6 +164,23 @@ test("the end of the embedded server ends the run with status 2", async () => {
   expect(leftBehind(program)).toEqual([]);
 });
 
+test("what had ended before the server did is reported, and then why", async () => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "ended-test-"));
+  const file = path.join(directory, "a.json");
+  const program = startForebay(["lab", "run", "7", "9", "--quick", "--json", file]);
+  await program.says(/scenario 9: /);
+  process.kill(serverPidOf(program), "SIGQUIT");
+  const { status, stdout, stderr } = await program.ended;
+  const report = JSON.parse(fs.readFileSync(file, "utf8")) as LabReport;
+  fs.rmSync(directory, { recursive: true });
+  expect(status).toBe(2);
+  expect(stdout).toContain("Stopped before the end.");
+  expect(stderr).toMatch(/^forebay: .* has ended: .* \[SERVER_UNREACHABLE\]\. .*$/m);
+  expect(report.partial).toBe(true);
+  expect(report.scenarios[0]).toMatchObject({ id: 7, partial: false });
+  expect(leftBehind(program)).toEqual([]);
+}, 120_000);
+
 describe("an interrupt ends the run, and the server and its files are gone by then:", () => {
   for (const [signal, expected] of [
     ["SIGINT", 130],

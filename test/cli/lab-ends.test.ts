@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runScenarios } from "../../packages/forebay-cli/src/lab/run.ts";
+import { RunFailed, runScenarios } from "../../packages/forebay-cli/src/lab/run.ts";
 import {
   type Findings,
   type Scenario,
@@ -131,6 +131,25 @@ describe("a run that is stopped", () => {
       abort.signal,
     );
     expect(report.summary).toMatchObject({ skipped: 0, unfinished: 1 });
+  });
+});
+
+describe("a scenario that fails ends the run", () => {
+  const fails = () => Promise.reject(new Error("a defect"));
+
+  test("with the report of those that had ended, and with why", async () => {
+    const good = scenario(1, () => Promise.resolve(FINDINGS));
+    const running = run([good, scenario(2, fails), scenario(3, fails)]);
+    const failure = await running.catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(RunFailed);
+    const { report, cause } = failure as RunFailed;
+    expect(cause).toMatchObject({ message: "a defect" });
+    expect(report).toMatchObject({ partial: true, summary: { notBegun: 2 } });
+    expect(report.scenarios.map(({ id, partial }) => [id, partial])).toEqual([[1, false]]);
+  });
+
+  test("with the failure itself where none had ended", async () => {
+    await expect(run([scenario(1, fails)])).rejects.toThrow("a defect");
   });
 });
 

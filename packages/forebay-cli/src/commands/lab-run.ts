@@ -6,13 +6,14 @@ import {
   labServerSettings,
   outcomeOf,
   QueryRefused,
+  RunFailed,
   runLab,
   type LabReport,
 } from "../lab/index.ts";
 import { printTable, writeHtml, writeJson, writeJunit } from "../report/index.ts";
 import { howToInstall } from "../report/verdicts.ts";
 import { explainServerFailure } from "../server/failure.ts";
-import { findServer } from "../server/index.ts";
+import { findServer, type Server } from "../server/index.ts";
 import { withInterrupts } from "../terminal/interrupt.ts";
 import { createProgress, type Progress } from "../terminal/progress.ts";
 import { endOf, stateOf } from "./lab-display.ts";
@@ -66,13 +67,14 @@ async function measureAndReport(
   options: RunOptions,
   run: Run,
 ): Promise<0 | 1> {
-  const report = await measure(ids, options, run);
+  const { report, failure } = await measure(ids, options, run);
   run.progress.end();
   // First what cannot fail for want of space: then an hour's work is not lost to a full disk.
   if (options.json === "-") process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
   else process.stdout.write(`${printTable(report).trimEnd()}\n`);
   const writers = { "--json": writeJson, "--html": writeHtml, "--junit": writeJunit };
   await writeReportFiles(run.files, (file, option) => writers[option](report, file));
+  if (failure !== undefined) throw failure;
   run.signal.throwIfAborted();
   refuseIfAllSkipped(report);
   return report.scenarios.some((scenario) => scenario.forebay.verdict === "fail") ? 1 : 0;
@@ -88,11 +90,18 @@ function refuseIfAllSkipped({ scenarios }: LabReport): void {
   throw new CliError("ALL_SKIPPED", what, install === "" ? first.headline : `${install}.`);
 }
 
+/** What a run gave, also if it then failed. */
+interface Measured {
+  readonly report: LabReport;
+  readonly failure?: Error;
+}
+
+/** Rejects when there is nothing to report. */
 async function measure(
   ids: readonly number[],
   { dsn, pin, quick, query }: RunOptions,
   { progress, signal }: Run,
-): Promise<LabReport> {
+): Promise<Measured> {
   const server = await findServer({
     dsn,
     settings: labServerSettings,
@@ -113,19 +122,26 @@ async function measure(
       },
       onScenario: (scenario) => progress.line(endOf(scenario)),
     });
-    server.lost.throwIfAborted();
-    return report;
+    if (!server.lost.aborted) return { report };
+    const failure = server.lost.reason as Error;
+    if (report.scenarios.every(({ partial }) => partial)) throw failure;
+    return { report, failure };
   } catch (error) {
     if (error instanceof QueryRefused) throw queryRefused(error);
-    const known = explainServerFailure(error, server.description);
-    // A server of ours that has ended says best why, and may say it a moment later.
-    const sooner = AbortSignal.any([signal, server.lost]);
-    sooner.throwIfAborted();
-    if (known !== undefined && server.kind === "embedded") {
-      await pause(labClock, LAST_WORDS_MS, sooner);
-    }
-    throw known ?? error;
+    if (!(error instanceof RunFailed)) throw await explained(error, server, signal);
+    return { report: error.report, failure: await explained(error.cause, server, signal) };
   } finally {
     await server.stop();
   }
+}
+
+/** What the user is told of a failure. */
+async function explained(failure: unknown, server: Server, signal: AbortSignal): Promise<Error> {
+  const known = explainServerFailure(failure, server.description);
+  // A server of ours that has ended says best why, and may say it a moment later.
+  const sooner = AbortSignal.any([signal, server.lost]);
+  if (known !== undefined && server.kind === "embedded") {
+    await pause(labClock, LAST_WORDS_MS, sooner).catch(() => undefined);
+  }
+  return (sooner.aborted ? sooner.reason : (known ?? failure)) as Error;
 }

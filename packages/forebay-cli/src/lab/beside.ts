@@ -1,7 +1,7 @@
 // How one kind of request fared while another was there: for scenarios in which the one must not
 // hold up the other.
 
-import { bootstrap, type Estimate, exact, median, medianRatio } from "./compare.ts";
+import { bootstrap, type Estimate, exact, median, medianRatio, sum } from "./compare.ts";
 import type { LatencyHistogram } from "./histogram.ts";
 import type { LabRandom } from "./random.ts";
 import { type RouteResult, totalOf } from "./routes.ts";
@@ -18,9 +18,9 @@ export interface BesideTurn {
 export interface Beside {
   /** Over all turns. */
   readonly response: LatencyHistogram;
-  /** The median of the turns' p99s. One turn in which the machine stalls does not move it. */
+  /** p99 over all turns. */
   readonly p99: Estimate;
-  /** The same over those of the turns in which they were alone. */
+  /** The same over that of the turns in which they were alone. */
   readonly overAlone: Estimate;
   /** Share of the requests that waited for a connection: the median of the turns' shares. */
   readonly waitedRatio: number;
@@ -33,20 +33,68 @@ export function besideOf(
   random: LabRandom,
 ): Beside {
   const total = totalOf(turns.map((turn) => turn.result));
-  const p99 = p99sOf(turns);
-  const p99Alone = p99sOf(alone).slice(0, turns.length);
-  const isOne = turns.length < 2;
+  const tails = turns.map(tailOf);
+  const overRounds = byRounds(turns.length, random);
   return {
     response: total.response,
-    p99: isOne ? exact(median(p99)) : bootstrap(p99, median, random),
-    overAlone: isOne ? exact(median(p99) / median(p99Alone)) : medianRatio(p99Alone, p99, random),
+    p99: overRounds((rounds) => p99Of(tails, rounds)),
+    overAlone: p99Ratio(alone.slice(0, turns.length), turns, random),
     waitedRatio: median(turns.map((turn) => turn.waited / turn.result.offered)),
   };
 }
 
-/** p99 of each turn, in milliseconds. */
-export function p99sOf(turns: readonly Pick<BesideTurn, "result">[]): number[] {
-  return turns.map((turn) => turn.result.response.percentileMs(99));
+/**
+ * p99 over all turns of one arm, over that of another, in as many rounds. The rounds are what is
+ * drawn for the interval: one turn has too few requests for a p99 of its own.
+ */
+export function p99Ratio(
+  before: readonly BesideTurn[],
+  after: readonly BesideTurn[],
+  random: LabRandom,
+): Estimate {
+  if (before.length !== after.length) {
+    throw new RangeError("the arms have unequal numbers of turns");
+  }
+  const [tailsBefore, tailsAfter] = [before.map(tailOf), after.map(tailOf)];
+  return byRounds(
+    after.length,
+    random,
+  )((rounds) => p99Of(tailsAfter, rounds) / p99Of(tailsBefore, rounds));
+}
+
+/** Estimates what depends on which rounds there were; exact where there is one. */
+function byRounds(
+  count: number,
+  random: LabRandom,
+): (statistic: (rounds: readonly number[]) => number) => Estimate {
+  const rounds = Array.from({ length: count }, (_, round) => round);
+  return (statistic) =>
+    count < 2 ? exact(statistic(rounds)) : bootstrap(rounds, statistic, random);
+}
+
+/** The slowest requests of a turn. */
+interface Tail {
+  readonly requests: number;
+  readonly slowestMs: readonly number[];
+}
+
+/** Of up to twenty turns, all that decide a p99 are among these, even if one turn has them all. */
+const TAIL_SHARE_RATIO = 0.2;
+
+function tailOf({ result }: BesideTurn): Tail {
+  const { count } = result.response;
+  const length = Math.min(count, Math.ceil(count * TAIL_SHARE_RATIO) + 1);
+  const slowestMs = Array.from({ length }, (_, rank) =>
+    result.response.percentileMs(100 * (1 - (rank + 0.5) / count)),
+  );
+  return { requests: count, slowestMs };
+}
+
+function p99Of(tails: readonly Tail[], rounds: readonly number[]): number {
+  const drawn = rounds.map((round) => tails[round]).filter((tail) => tail !== undefined);
+  const slowestMs = drawn.flatMap((tail) => tail.slowestMs).sort((a, b) => b - a);
+  const beyond = Math.floor(sum(drawn.map((tail) => tail.requests)) / 100);
+  return slowestMs[beyond] ?? 0;
 }
 
 /**

@@ -32,7 +32,7 @@ import { gracefulShutdown } from "./scenarios/26-graceful-shutdown.ts";
 
 export { type Outcome, outcomeOf, type Tally, tallyText } from "./outcome.ts";
 export { checkQueryText, QueryRefused } from "./query.ts";
-export type { LabReport, ReportedServer } from "./run.ts";
+export { type LabReport, type ReportedServer, RunFailed } from "./run.ts";
 export type {
   Check,
   CheckVerdict,
@@ -132,7 +132,8 @@ export interface LabOptions {
  * A scenario that cannot be run here, for want of connections or of a program, is reported as
  * skipped. Rejects with a `RangeError` for a number that is no scenario's, with `QueryRefused` for
  * a statement that is not taken, and with the server's or the driver's error when the server cannot
- * be used. Never run two at once: they would measure each other.
+ * be used; in the midst with a `RunFailed`, which has the report of the scenarios that had ended.
+ * Never run two at once: they would measure each other.
  */
 export async function runLab(options: LabOptions): Promise<LabReport> {
   return runScenarios({

@@ -77,11 +77,25 @@ const SEED = 20_260_101;
 /** The watcher waits for a connection for ever, which a server that is gone never gives. */
 const DROP_MS = 5_000;
 
+/** A run that came to an end by a failure, after scenarios that had ended: their report is here. */
+export class RunFailed extends Error {
+  /** What there is, marked `partial`. */
+  readonly report: LabReport;
+
+  /** `cause` is the failure. */
+  constructor(report: LabReport, cause: unknown) {
+    super("the run failed before its end", { cause });
+    this.name = "RunFailed";
+    this.report = report;
+  }
+}
+
 /**
  * Runs scenarios. When `signal` is aborted it stops promptly, drops what it made on the server, and
  * resolves with what there is, marked `partial`. Rejects when the server cannot be used, or a
- * scenario fails for another reason than the abort; also then nothing is left on the server.
- * Rejects with `QueryRefused` when the server does not take the user's statement.
+ * scenario fails for another reason than the abort: with a `RunFailed` where scenarios had ended
+ * before, otherwise with the failure itself; also then nothing is left on the server. Rejects with
+ * `QueryRefused` when the server does not take the user's statement.
  */
 export async function runScenarios(options: RunOptions): Promise<LabReport> {
   const startedAt = labClock.date().toISOString();
@@ -93,26 +107,29 @@ export async function runScenarios(options: RunOptions): Promise<LabReport> {
   // An open load has as many requests under way as come, and each listens.
   setMaxListeners(0, options.signal);
   const run = new Run(options, pools, watch, scenarios);
-  try {
-    await run.all();
-  } catch (error) {
-    if (!options.signal.aborted) throw error;
-  } finally {
-    watch.stop();
-    await run.cleanUp();
-  }
-  return {
+  const failures: unknown[] = [];
+  const note = (error: unknown): void => {
+    if (!options.signal.aborted) failures.push(error);
+  };
+  await run.all().catch(note);
+  watch.stop();
+  await run.cleanUp().catch(note);
+  const report: LabReport = {
     server: reportedServer(options.server, run.facts),
     machine,
     startedAt,
     durationMs: labClock.nowMs() - beganAtMs,
     isQuick: options.quick,
-    partial: options.signal.aborted,
+    partial: options.signal.aborted || failures.length > 0,
     ...(run.calibration === undefined ? {} : { calibration: run.calibration }),
     ...(options.query === undefined ? {} : { query: options.query }),
     summary: tallyOf(scenarios, options.scenarios.length),
     scenarios,
   };
+  if (failures.length === 0) return report;
+  // The first is why the others came.
+  const [failure] = failures;
+  throw scenarios.length === 0 ? failure : new RunFailed(report, failure);
 }
 
 function reportedServer(server: LabServer, facts: ServerFacts | undefined): ReportedServer {
@@ -207,8 +224,6 @@ class Run {
       if (this.#schema !== undefined) {
         await dropSchema(this.#pools.watcher, this.#schema, limit.signal);
       }
-    } catch (error) {
-      if (!this.#options.signal.aborted) throw error;
     } finally {
       timer.cancel();
       await this.#pools.closeAll();

@@ -155,7 +155,7 @@ function figureOf(p99Ms: ReadonlyMap<number, number>): string {
 }
 
 /** Turns that are short, and many: what the machine does within one tells the arms apart. */
-const SEQUENTIAL_SPLIT = 4;
+const SEQUENTIAL_SPLIT = 10;
 
 async function compareSequential(lab: IdleLab): Promise<Record<Rules, IdlePairs>> {
   const { context, work, plan } = lab;

@@ -103,8 +103,13 @@ export const ARMS: readonly BulkheadArm[] = [
   "bounded",
 ];
 
-/** The arms whose slow queries keep a processor busy, by the cap on them. */
-export type CpuArm = "cap" | "fewerThanCores";
+/**
+ * The arms in which both routes compute: the fast one alone, and beside slow queries that keep
+ * processors busy, by the cap on them.
+ */
+export const CPU_ARMS = ["alone", "cap", "fewerThanCores"] as const;
+/** The name of one of them. */
+export type CpuArm = (typeof CPU_ARMS)[number];
 
 /** What one turn gave. */
 export interface BulkheadTurn extends RoutesTurn<"fast" | "slow"> {
@@ -125,6 +130,11 @@ interface Calls {
   stats(): { readonly waitCount: number; readonly inUse: number };
 }
 
+interface AskedQuery {
+  readonly sql: string;
+  readonly arg: number;
+}
+
 const SLEEP_SQL = "SELECT pg_sleep($1)";
 const BURN_SQL = "SELECT count(*)::int AS n FROM generate_series(1, $1::int)";
 
@@ -134,7 +144,8 @@ export class BulkheadPools {
   readonly #plan: BulkheadPlan;
   readonly #db: LabDb;
   readonly #slowDb: LabDb;
-  #seriesLength = 0;
+  /** How long a series keeps a processor busy for one millisecond. */
+  #seriesPerMs = 0;
 
   static async open(context: ScenarioContext, plan: BulkheadPlan): Promise<BulkheadPools> {
     const warmBy = { sql: SLEEP_SQL, args: [0] };
@@ -171,25 +182,29 @@ export class BulkheadPools {
       fastArrivalsMs,
       slowArrivalsMs,
       semaphore,
-      slowSql: SLEEP_SQL,
-      slowArg: SLOW_MS / 1000,
+      fastQuery: { sql: SLEEP_SQL, arg: GUIDE.fastMs / 1000 },
+      slowQuery: { sql: SLEEP_SQL, arg: SLOW_MS / 1000 },
     });
     if (arm !== "bounded") routesMustNotFail([turn.routes.slow]);
     return turn;
   }
 
-  /** One turn in which the slow queries of a burst keep processors busy. */
+  /** One turn in which fast queries compute, and the slow ones of a burst keep processors busy. */
   async cpuTurn(arm: CpuArm, random: LabRandom): Promise<BulkheadTurn> {
     const plan = this.#plan;
-    if (this.#seriesLength === 0) await this.#calibrate();
-    const limits = { maxInUse: arm === "cap" ? plan.cap : plan.cpuCap };
+    if (this.#seriesPerMs === 0) await this.#calibrate();
+    const limits = { maxInUse: arm === "fewerThanCores" ? plan.cpuCap : plan.cap };
+    const burn = (ms: number): AskedQuery => ({
+      sql: BURN_SQL,
+      arg: Math.round(ms * this.#seriesPerMs),
+    });
     const turn = await this.#run({
       fast: this.#db.bulkhead("fast"),
       slow: this.#db.bulkhead("slow, CPU", limits),
       fastArrivalsMs: poissonArrivals(random, plan.fastPerS, plan.turnMs),
-      slowArrivalsMs: withBurst([], plan.burstAtMs, plan.cpuBurst),
-      slowSql: BURN_SQL,
-      slowArg: this.#seriesLength,
+      slowArrivalsMs: arm === "alone" ? [] : withBurst([], plan.burstAtMs, plan.cpuBurst),
+      fastQuery: burn(GUIDE.fastMs),
+      slowQuery: burn(plan.cpuSlowMs),
       semaphore: undefined,
     });
     routesMustNotFail([turn.routes.slow]);
@@ -230,10 +245,10 @@ export class BulkheadPools {
     readonly fastArrivalsMs: readonly number[];
     readonly slowArrivalsMs: readonly number[];
     readonly semaphore: Semaphore | undefined;
-    readonly slowSql: string;
-    readonly slowArg: number;
+    readonly fastQuery: AskedQuery;
+    readonly slowQuery: AskedQuery;
   }): Promise<BulkheadTurn> {
-    const { fast, slow, semaphore, slowSql, slowArg } = load;
+    const { fast, slow, semaphore, fastQuery, slowQuery } = load;
     const waitedBefore = fast.stats().waitCount;
     let slowInUseMost = 0;
     const look = (): void => {
@@ -245,7 +260,7 @@ export class BulkheadPools {
         arrivalsMs: load.fastArrivalsMs,
         operate: async (_, signal) => {
           look();
-          await fast.query(SLEEP_SQL, [GUIDE.fastMs / 1000], { signal });
+          await fast.query(fastQuery.sql, [fastQuery.arg], { signal });
         },
       },
       {
@@ -253,7 +268,7 @@ export class BulkheadPools {
         arrivalsMs: load.slowArrivalsMs,
         operate: async (_, signal) => {
           const ask = async (): Promise<void> => {
-            const answered = slow.query(slowSql, [slowArg], { signal });
+            const answered = slow.query(slowQuery.sql, [slowQuery.arg], { signal });
             look();
             await answered;
           };
@@ -266,7 +281,7 @@ export class BulkheadPools {
     return { ...turn, fastWaited, slowInUseMost, slowArrivalsMs: load.slowArrivalsMs };
   }
 
-  /** Finds how long a series keeps a processor busy for as long as a slow query of the plan. */
+  /** Finds how long a series keeps a processor busy for a given time. */
   async #calibrate(): Promise<void> {
     const { clock, signal } = this.#context;
     const trial = 100_000;
@@ -276,7 +291,7 @@ export class BulkheadPools {
       await this.#db.query(BURN_SQL, [trial], { signal });
       timesMs.push(clock.nowMs() - beganAtMs);
     }
-    this.#seriesLength = Math.round((trial * this.#plan.cpuSlowMs) / Math.min(...timesMs));
+    this.#seriesPerMs = trial / Math.min(...timesMs);
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type BulkheadPlan,
   BulkheadPools,
   type BulkheadTurn,
+  CPU_ARMS,
   type CpuArm,
   planBulkhead,
   SLOW_MS,
@@ -57,9 +58,9 @@ function runCpu(
     rounds: plan.cpuRounds,
     signal: context.signal,
     steal: context.steal,
-    names: ["cap", "fewerThanCores"],
+    names: CPU_ARMS,
     take: (arm, round, note) => {
-      context.step(`slow queries that compute, ${arm}`, plan.turnMs + 200, note);
+      context.step(`queries that compute, ${arm}`, plan.turnMs + 200, note);
       return pools.cpuTurn(arm, seededLabRandom(90 + round));
     },
   });

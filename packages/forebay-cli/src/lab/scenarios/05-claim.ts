@@ -94,7 +94,7 @@ function whateverPart(plan: BulkheadPlan, figures: BulkheadFigures): ClaimPart {
     return undecided(text, `${more} Slow queries that compute were not tried on this server.`);
   }
   const measured =
-    `${more} Where the slow queries keep processors busy, p99 was ` +
+    `${more} Where all queries compute, p99 was ` +
     `${withInterval(cpu.cap.overAlone)} times that of the fast route alone with ` +
     `${figure(plan.cap)} at once, ${withInterval(cpu.fewerThanCores.overAlone)} times with ` +
     `${figure(plan.cpuCap)}; ${percent(cpu.cap.fastWaitedRatio)} and ` +

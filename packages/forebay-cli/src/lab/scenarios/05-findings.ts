@@ -4,7 +4,7 @@
 import {
   type BesideTurn,
   besideOf,
-  p99sOf,
+  p99Ratio,
   stalledBy,
   WAITED_LIMIT_RATIO,
   waitedOver,
@@ -35,7 +35,7 @@ export interface ArmFigures {
   readonly fast: LatencyHistogram;
   readonly slow: LatencyHistogram;
   readonly fastP99Ms: number;
-  /** p99 of the fast route by turn: its median with its interval, and over the fast route alone. */
+  /** p99 of the fast route with its interval, and over the fast route alone. */
   readonly fastP99: Estimate;
   readonly overAlone: Estimate;
   /** Share of the fast requests that waited for a connection. */
@@ -102,23 +102,29 @@ export function describeBulkhead(
 function deriveFigures(context: ScenarioContext, measured: BulkheadMeasured): BulkheadFigures {
   const { plan, arms, cpu } = measured;
   const capped: readonly BulkheadArm[] = ["semaphore", "bulkhead", "ownPool"];
-  const figuresOf = (turns: readonly BulkheadTurn[], places: number): ArmFigures =>
-    armFigures(context, turns, arms, places);
+  const figuresOf = (
+    turns: readonly BulkheadTurn[],
+    places: number,
+    alone = arms.alone,
+  ): ArmFigures => armFigures(context, turns, { alone, shared: arms.shared }, places);
   const all = ARMS.map((arm) => [
     arm,
     figuresOf(arms[arm], capped.includes(arm) ? plan.cap : plan.connections),
   ]);
+  const p99Over = (arm: BulkheadArm): Estimate =>
+    p99Ratio(arms.shared.map(fastOf), arms[arm].map(fastOf), context.random);
   return {
     arms: Object.fromEntries(all) as Record<BulkheadArm, ArmFigures>,
     cpu:
       cpu === undefined
         ? undefined
         : {
-            cap: figuresOf(cpu.cap, plan.cap),
-            fewerThanCores: figuresOf(cpu.fewerThanCores, plan.cpuCap),
+            alone: figuresOf(cpu.alone, plan.cap, cpu.alone),
+            cap: figuresOf(cpu.cap, plan.cap, cpu.alone),
+            fewerThanCores: figuresOf(cpu.fewerThanCores, plan.cpuCap, cpu.alone),
           },
-    bulkheadOverShared: medianRatio(p99s(arms.shared), p99s(arms.bulkhead), context.random),
-    priorityOverShared: medianRatio(p99s(arms.shared), p99s(arms.priority), context.random),
+    bulkheadOverShared: p99Over("bulkhead"),
+    priorityOverShared: p99Over("priority"),
     slowOverIdeal: medianRatio(
       arms.bulkhead.map((turn) => idealMeanMs(turn, plan.cap)),
       arms.bulkhead.map((turn) => turn.routes.slow.response.meanMs),
@@ -153,10 +159,6 @@ function armFigures(
 
 function fastOf(turn: BulkheadTurn): BesideTurn {
   return { result: turn.routes.fast, waited: turn.fastWaited };
-}
-
-function p99s(turns: readonly BulkheadTurn[]): number[] {
-  return p99sOf(turns.map(fastOf));
 }
 
 /** The mean response of slow requests in an ideal queue, on the arrivals of a turn. */
@@ -261,8 +263,9 @@ function experimentText({ plan, cpu }: BulkheadMeasured): string {
   const burning =
     cpu === undefined
       ? "Slow queries that compute are left out: this server's processors are not the lab's."
-      : `In two more arms, ${counted(plan.cpuRounds, "turn")} each, the slow queries keep a ` +
-        `processor busy for ${plan.cpuSlowMs} ms instead of sleeping, ${plan.cpuBurst} at once.`;
+      : `In three more arms, ${counted(plan.cpuRounds, "turn")} each, all queries compute ` +
+        `instead of sleeping: fast ones keep a processor busy for ${GUIDE.fastMs} ms, slow ones for ` +
+        `${plan.cpuSlowMs} ms, none or ${plan.cpuBurst} of them at once.`;
   return (
     `A pool of ${plan.connections} connections, all open. The fast route asks ` +
     `pg_sleep(${GUIDE.fastMs} ms) ${figure(plan.fastPerS)} times a second, the slow one ` +
@@ -272,7 +275,7 @@ function experimentText({ plan, cpu }: BulkheadMeasured): string {
     `${plan.rounds} rounds of ${ARMS.length} arms, forward and backward in turn, ` +
     `${plan.turnMs} ms of arrivals each, the same in all arms of a round. The pool's connections ` +
     `are shared by all arms; the slow route's own pool has ${plan.cap} besides. ${burning} A p99 ` +
-    "in words is the median of the turns' p99s, a share of those that waited the median of theirs."
+    "is over all rounds; a share of those that waited is the median of the turns' shares."
   );
 }
 
@@ -320,7 +323,7 @@ function caveatsOf(
   const { cpu } = figures;
   if (cpu !== undefined) {
     caveats.push(
-      `With slow queries that compute, p99 of the fast route was ` +
+      `Where all queries compute, p99 of the fast route was ` +
         `${times(cpu.cap.overAlone.value)} that of the fast route alone with a cap of ` +
         `${plan.cap}, ${times(cpu.fewerThanCores.overAlone.value)} with a cap of ${plan.cpuCap} ` +
         "(one less than the server has processors, but at least 1).",

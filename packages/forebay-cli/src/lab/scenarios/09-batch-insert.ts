@@ -76,8 +76,8 @@ interface BatchPlan {
 
 function planOf(context: ScenarioContext): BatchPlan {
   return context.isQuick
-    ? { rows: 50_000, rounds: 6, wideRows: 4000, wideRounds: 3, streamedRows: 1_000_000 }
-    : { rows: 100_000, rounds: 8, wideRows: 20_000, wideRounds: 4, streamedRows: 2_000_000 };
+    ? { rows: 50_000, rounds: 14, wideRows: 4000, wideRounds: 3, streamedRows: 1_000_000 }
+    : { rows: 100_000, rounds: 14, wideRows: 20_000, wideRounds: 4, streamedRows: 2_000_000 };
 }
 
 async function run(context: ScenarioContext): Promise<Findings> {
