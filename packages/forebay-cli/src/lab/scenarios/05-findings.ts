@@ -264,8 +264,8 @@ function experimentText({ plan, cpu }: BulkheadMeasured): string {
     cpu === undefined
       ? "Slow queries that compute are left out: this server's processors are not the lab's."
       : `In three more arms, ${counted(plan.cpuRounds, "turn")} each, all queries compute ` +
-        `instead of sleeping: fast ones keep a processor busy for ${GUIDE.fastMs} ms, slow ones for ` +
-        `${plan.cpuSlowMs} ms, none or ${plan.cpuBurst} of them at once.`;
+        `instead of sleeping: fast ones keep a processor busy for ${GUIDE.fastMs} ms, slow ` +
+        `ones for ${plan.cpuSlowMs} ms, none or ${plan.cpuBurst} of them at once.`;
   return (
     `A pool of ${plan.connections} connections, all open. The fast route asks ` +
     `pg_sleep(${GUIDE.fastMs} ms) ${figure(plan.fastPerS)} times a second, the slow one ` +

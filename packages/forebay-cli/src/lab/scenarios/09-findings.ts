@@ -189,8 +189,8 @@ function questionsOf(measured: BatchMeasured, figures: BatchFigures): Question[]
   ];
   if (figures.unnestServerCpu !== undefined) {
     questions.push({
-      // 0.75 was proposed, and is about what PostgreSQL 18 takes: 0.71 to 0.83 in five runs, counted
-      // in steps of 10 ms. So: no more than VALUES.
+      // 0.75 was proposed, and is about what PostgreSQL 18 takes: 0.71 to 0.83 in five runs, in
+      // steps of 10 ms. So: no more than VALUES.
       name: "CPU time of the server, unnest over VALUES",
       estimate: figures.unnestServerCpu,
       threshold: { atMost: 1 },
