@@ -38,29 +38,29 @@ async function untilConnections(count: number): Promise<void> {
 const load = (sql: string) => ({ url: server.url, callers: 6, size: 3, sql });
 
 test("makes its load turn after turn, and gives its connections back when it ends", async () => {
-  const process = new LoadProcess();
-  await process.open(load("SELECT 1"), signal);
+  const loader = new LoadProcess();
+  await loader.open(load("SELECT 1"), signal);
   await untilConnections(3);
   for (const forMs of [20, 50]) {
-    const turn = await process.turn(forMs, signal);
+    const turn = await loader.turn(forMs, signal);
     expect(turn.requests).toBeGreaterThan(0);
     expect(turn.waits).toBeGreaterThan(0);
     expect(turn.cpuMs).toBeGreaterThan(0);
     expect(turn.tookMs).toBeGreaterThanOrEqual(forMs);
   }
-  await process.end();
+  await loader.end();
   await untilConnections(0);
-  await expect(process.turn(20, signal)).rejects.toThrow("it has ended");
+  await expect(loader.turn(20, signal)).rejects.toThrow("it has ended");
 });
 
 test("is gone at once when it is ended, or the run aborted, in the middle of a turn", async () => {
-  const process = new LoadProcess();
-  await process.open(load("SELECT pg_sleep(0.01)"), signal);
+  const loader = new LoadProcess();
+  await loader.open(load("SELECT pg_sleep(0.01)"), signal);
   const abort = new AbortController();
-  const turn = process.turn(3_600_000, abort.signal);
+  const turn = loader.turn(3_600_000, abort.signal);
   abort.abort(new Error("enough"));
   await expect(turn).rejects.toThrow("enough");
-  await process.end();
+  await loader.end();
   await untilConnections(0);
 });
 

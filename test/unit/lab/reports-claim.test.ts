@@ -20,6 +20,8 @@ function arm(waitedRatio: number, reportsInUseMost: number): ReportsArmFigures {
       response: new LatencyHistogram(),
       p99: exact(2),
       overAlone: exact(1),
+      overAloneMs: exact(0),
+      p90: exact(1),
       waitedRatio,
     },
     waitedOverShared: exact(waitedRatio / 0.6),

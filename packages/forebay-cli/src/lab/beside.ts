@@ -22,6 +22,10 @@ export interface Beside {
   readonly p99: Estimate;
   /** The same over that of the turns in which they were alone. */
   readonly overAlone: Estimate;
+  /** What is on top of the p99 of those turns, in milliseconds. */
+  readonly overAloneMs: Estimate;
+  /** The median of the turns' p90s, which a machine that stalls now and then does not move. */
+  readonly p90: Estimate;
   /** Share of the requests that waited for a connection: the median of the turns' shares. */
   readonly waitedRatio: number;
 }
@@ -34,11 +38,15 @@ export function besideOf(
 ): Beside {
   const total = totalOf(turns.map((turn) => turn.result));
   const tails = turns.map(tailOf);
+  const tailsAlone = alone.slice(0, turns.length).map(tailOf);
+  const p90s = turns.map((turn) => turn.result.response.percentileMs(90));
   const overRounds = byRounds(turns.length, random);
   return {
     response: total.response,
     p99: overRounds((rounds) => p99Of(tails, rounds)),
-    overAlone: p99Ratio(alone.slice(0, turns.length), turns, random),
+    overAlone: overRounds((rounds) => p99Of(tails, rounds) / p99Of(tailsAlone, rounds)),
+    p90: overRounds((rounds) => median(rounds.map((round) => p90s[round] ?? Number.NaN))),
+    overAloneMs: overRounds((rounds) => p99Of(tails, rounds) - p99Of(tailsAlone, rounds)),
     waitedRatio: median(turns.map((turn) => turn.waited / turn.result.offered)),
   };
 }
@@ -106,9 +114,10 @@ export function waitedOver(
   without: readonly BesideTurn[],
   random: LabRandom,
 ): Estimate {
+  const rounds = Math.min(turns.length, without.length);
   const shares = (of: readonly BesideTurn[]): number[] =>
-    of.slice(0, turns.length).map((turn) => turn.waited / turn.result.offered);
-  if (Math.min(turns.length, without.length) < 2) return exact(Number.NaN);
+    of.slice(0, rounds).map((turn) => turn.waited / turn.result.offered);
+  if (rounds < 2) return exact(Number.NaN);
   return medianRatio(shares(without), shares(turns), random);
 }
 

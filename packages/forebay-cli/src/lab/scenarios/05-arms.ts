@@ -73,7 +73,7 @@ export function planBulkhead(
     rounds: isQuick ? 8 : 12,
     turnMs: isQuick ? 400 : 800,
     burstAtMs: 50,
-    cpuRounds: isQuick ? 8 : 12,
+    cpuRounds: isQuick ? 12 : 20,
     cpuBurst: Math.round(GUIDE.cap * scale) * 2,
     cpuSlowMs: 50,
     cpuCap: Math.max(1, cores - 1),

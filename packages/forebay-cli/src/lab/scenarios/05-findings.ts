@@ -38,6 +38,9 @@ export interface ArmFigures {
   /** p99 of the fast route with its interval, and over the fast route alone. */
   readonly fastP99: Estimate;
   readonly overAlone: Estimate;
+  /** How much longer than that of the fast route alone, in milliseconds. */
+  readonly overAloneMs: Estimate;
+  readonly fastP90: Estimate;
   /** Share of the fast requests that waited for a connection. */
   readonly fastWaitedRatio: number;
   /** Over the share of them that waited with nothing between the routes. */
@@ -147,6 +150,8 @@ function armFigures(
     fastP99Ms: fast.p99.value,
     fastP99: fast.p99,
     overAlone: fast.overAlone,
+    overAloneMs: fast.overAloneMs,
+    fastP90: fast.p90,
     fastWaitedRatio: fast.waitedRatio,
     waitedOverShared: waitedOver(turns.map(fastOf), beside.shared.map(fastOf), context.random),
     slowInUseMost: Math.max(...turns.map((turn) => turn.slowInUseMost)),

@@ -45,7 +45,7 @@ export function planLayers({ isQuick }: Pick<ScenarioContext, "isQuick">): Layer
   return isQuick
     ? {
         rounds: 6,
-        manyRounds: 16,
+        manyRounds: 24,
         manyRequests: 500,
         oneRow: { chunks: 30, requestsPerChunk: 10 },
         large: { chunks: 10, requestsPerChunk: 2 },
@@ -53,8 +53,8 @@ export function planLayers({ isQuick }: Pick<ScenarioContext, "isQuick">): Layer
       }
     : {
         rounds: 8,
-        manyRounds: 24,
-        manyRequests: 2000,
+        manyRounds: 48,
+        manyRequests: 1000,
         oneRow: { chunks: 100, requestsPerChunk: 10 },
         large: { chunks: 25, requestsPerChunk: 2 },
         batches: { chunks: 8, requestsPerChunk: 1 },

@@ -168,8 +168,8 @@ function armNamed(measured: ChurnMeasured, name: string): ChurnArm {
   return found;
 }
 
-/** Less than this for each query, and it is the noise that is weighed. */
-const LEAST_KEPT_BYTES = 100;
+/** Less than this for each query, and it is the noise that is weighed: some bytes either way. */
+const LEAST_KEPT_BYTES = 40;
 /** Timers that fire so late make it pointless to judge a deadline. */
 const TIMER_LATE_LIMIT_MS = 3;
 

@@ -37,7 +37,9 @@ export async function lookFromWorker(
   const caller = async (): Promise<void> => {
     while (!isOver && !signal.aborted) await db.queryRow("SELECT $1::int AS v", [1]);
   };
-  const callers = Array.from({ length: CALLERS }, caller);
+  const load = Promise.all(Array.from({ length: CALLERS }, caller));
+  // It is waited for at the end, which must not be the first to hear of a failure.
+  load.catch(() => undefined);
   try {
     const { ns } = await reader.order({ read: READS }, signal);
     const { agesMs } = await reader.order({ watch: looks }, signal);
@@ -46,7 +48,7 @@ export async function lookFromWorker(
   } finally {
     isOver = true;
     gauge.stop();
-    await Promise.all(callers);
+    await load;
     await db.close();
   }
 }
@@ -64,6 +66,7 @@ interface Done {
 /** This thread's side of the worker. One order at a time. */
 class GaugeReader {
   readonly #worker: Worker;
+  #failure: Error | undefined;
   #settle: { readonly done: (done: Done) => void; readonly failed: (error: Error) => void } = {
     done: () => undefined,
     failed: () => undefined,
@@ -76,11 +79,15 @@ class GaugeReader {
       if (done === undefined) this.#worker.postMessage({ inUse: answer() });
       else this.#settle.done(done);
     });
-    this.#worker.on("error", (error: Error) => this.#settle.failed(error));
+    this.#worker.on("error", (error: Error) => {
+      this.#failure = error;
+      this.#settle.failed(error);
+    });
   }
 
   async order(order: Order, signal: AbortSignal): Promise<Done> {
     signal.throwIfAborted();
+    if (this.#failure !== undefined) throw this.#failure;
     let onAbort = (): void => undefined;
     try {
       return await new Promise((done, failed) => {

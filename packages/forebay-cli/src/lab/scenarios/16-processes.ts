@@ -35,10 +35,10 @@ export async function runProcesses(
   context.step("processes for the load", 1000);
   const start = async (count: number): Promise<LoadProcess[]> => {
     const processes = Array.from({ length: count }, () => new LoadProcess());
-    for (const process of processes) context.defer(() => process.end());
+    for (const one of processes) context.defer(() => one.end());
     const each = callers / count;
     const load = { url: server.url, callers: each, size: each, sql };
-    await Promise.all(processes.map((process) => process.open(load, signal)));
+    await Promise.all(processes.map((one) => one.open(load, signal)));
     return processes;
   };
   const groups = [await start(1), await start(2)];
@@ -49,10 +49,10 @@ export async function runProcesses(
     arms: groups.map((processes) => (round: number) => {
       const what = counted(processes.length, "process", "processes");
       context.step(what, turnMs, roundNote(round, rounds));
-      return Promise.all(processes.map((process) => process.turn(turnMs, signal)));
+      return Promise.all(processes.map((one) => one.turn(turnMs, signal)));
     }),
   });
-  await Promise.all(groups.flat().map((process) => process.end()));
+  await Promise.all(groups.flat().map((one) => one.end()));
   // The first round meets cold code.
   return { callers, sql, one: one.slice(1), two: two.slice(1) };
 }
