@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { labClock, pause } from "../../../packages/forebay-cli/src/lab/clock.ts";
 import { takeTurns } from "../../../packages/forebay-cli/src/lab/compare.ts";
 import { StealWatch } from "../../../packages/forebay-cli/src/lab/steal.ts";
 
 const never = new AbortController().signal;
+const HALF = { spareRatio: 0.5, restMs: 0 };
 
 /** A host that takes so many of a hundred ticks in each round, and nothing in between. */
 function hostTaking(...ofEachRound: number[]) {
@@ -20,7 +22,7 @@ function hostTaking(...ofEachRound: number[]) {
 
 describe("rounds that the host spoils", () => {
   test("are taken again, the same way round, and do not count", async () => {
-    const steal = new StealWatch(hostTaking(0, 30, 1, 2, 0));
+    const steal = new StealWatch(HALF, hostTaking(0, 30, 1, 2, 0));
     const order: string[] = [];
     let turn = 0;
     const arm = (name: string) => async (round: number) => {
@@ -39,7 +41,7 @@ describe("rounds that the host spoils", () => {
   });
 
   test("are taken again half as many times as there are rounds, and then stand", async () => {
-    const steal = new StealWatch(hostTaking(50, 50, 50, 50, 50, 50, 50, 50));
+    const steal = new StealWatch(HALF, hostTaking(50, 50, 50, 50, 50, 50, 50, 50));
     let turns = 0;
     const given = await takeTurns({
       rounds: 4,
@@ -53,8 +55,51 @@ describe("rounds that the host spoils", () => {
     expect(steal.ratioBetween({ total: 0, busy: 0, steal: 0 }, end)).toBe(0.5);
   });
 
+  test("come after a rest, longer each time, until the plan has none left", async () => {
+    const rests: number[] = [];
+    const ticks = { total: 0, busy: 0, steal: 0 };
+    const taken = [50, 50, 0, 50, 50, 50, 0];
+    const steal = new StealWatch(
+      { spareRatio: 3, restMs: 3200 },
+      async () => ({ ...ticks }),
+      async (ms) => {
+        rests.push(ms);
+        ticks.total += ms / 10;
+      },
+    );
+    await takeTurns({
+      rounds: 2,
+      signal: never,
+      steal,
+      arms: [
+        async () => {
+          ticks.total += 100;
+          ticks.steal += taken.shift() ?? 0;
+        },
+      ],
+    });
+    expect(rests).toEqual([500, 1000, 500, 1000, 200]);
+    expect(taken).toEqual([]);
+    // Rests do not count: of 200 ticks in rounds that stand none was taken.
+    expect(steal.ratioBetween({ total: 0, busy: 0, steal: 0 }, ticks)).toBe(0);
+    expect(ticks.total).toBe(700 + 320);
+  });
+
+  test("end with the signal's reason when the run is aborted in a rest", async () => {
+    const abort = new AbortController();
+    const plan = { spareRatio: 1, restMs: 60_000 };
+    const steal = new StealWatch(plan, hostTaking(90, 90, 90), (ms, signal) => {
+      const paused = pause(labClock, ms, signal);
+      abort.abort(new Error("enough"));
+      return paused;
+    });
+    const arms = [async () => 0];
+    const taking = takeTurns({ rounds: 2, signal: abort.signal, steal, arms });
+    await expect(taking).rejects.toThrow("enough");
+  });
+
   test("stand where the system does not tell", async () => {
-    const steal = new StealWatch(async () => undefined);
+    const steal = new StealWatch(HALF, async () => undefined);
     const given = await takeTurns({
       rounds: 2,
       signal: never,

@@ -29,13 +29,13 @@ export interface Turns<T> {
 /**
  * Runs arms in turns, forward and then backward (A B B A A B B A), so that a machine that gets
  * slower or faster meanwhile treats all alike. A round that the host spoilt is taken again, the
- * same way round; of all rounds at most half as many more. Gives what each arm's turns gave, by arm
- * and round. Rejects with `signal.reason` on abort.
+ * same way round, as often as `steal` has it. Gives what each arm's turns gave, by arm and round.
+ * Rejects with `signal.reason` on abort.
  */
 export async function takeTurns<T>(turns: Turns<T>): Promise<T[][]> {
   const given: T[][] = turns.arms.map(() => []);
   const order = [...turns.arms.keys()];
-  let spare = Math.ceil(turns.rounds / 2);
+  let spare = turns.steal?.spareOf(turns.rounds) ?? 0;
   for (let round = 0; round < turns.rounds; ) {
     const begun = await turns.steal?.beginRound();
     const taken: { readonly arm: number; readonly gave: T }[] = [];
@@ -46,6 +46,7 @@ export async function takeTurns<T>(turns: Turns<T>): Promise<T[][]> {
     }
     if (spare > 0 && (await begun?.isSpoilt())) {
       spare--;
+      await turns.steal?.rest(turns.signal);
       continue;
     }
     for (const { arm, gave } of taken) given[arm]?.push(gave);

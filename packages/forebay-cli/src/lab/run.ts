@@ -25,7 +25,7 @@ import {
   type ServerFacts,
 } from "./scenario.ts";
 import { createSchema, dropSchema, readFacts } from "./schema.ts";
-import { StealWatch } from "./steal.ts";
+import { STEAL_PLANS, StealWatch } from "./steal.ts";
 
 /** What the report says about the server. Without its URL, which may hold a password. */
 export interface ReportedServer {
@@ -197,7 +197,7 @@ class Run {
     const calibration = await calibrate({
       ...base,
       loop,
-      steal: new StealWatch(),
+      steal: new StealWatch(STEAL_PLANS[quick ? "quick" : "full"]),
       defer: () => undefined,
       step: () => undefined,
     });
@@ -233,7 +233,7 @@ class Run {
   async #runOne(scenario: Scenario, base: BaseContext, calibration: Calibration): Promise<void> {
     const { signal } = this.#options;
     const loop = new LoopLog(this.#watch);
-    const steal = new StealWatch();
+    const steal = new StealWatch(STEAL_PLANS[this.#options.quick ? "quick" : "full"]);
     const cpuBefore = await readCpu(base.facts.postmasterPid);
     const beganAtMs = labClock.nowMs();
     const closers: (() => Promise<unknown>)[] = [];

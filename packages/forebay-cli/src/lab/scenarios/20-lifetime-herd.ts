@@ -2,7 +2,7 @@
 // again together, unless each has a lifetime of its own.
 
 import { needConnections } from "../budget.ts";
-import { claimOf, part } from "../claim.ts";
+import { claimOf, estimatedPart, part } from "../claim.ts";
 import { pause } from "../clock.ts";
 import { type Estimate, exact, median, medianRatio, sum } from "../compare.ts";
 import type {
@@ -137,7 +137,7 @@ function describe(
       `${figure(lifetimes)} lifetimes of ${duration(LIFETIME_MS)}, side by side. Half an hour is ` +
       `scaled to ${duration(LIFETIME_MS)}, so that ${duration(WINDOW_MS)} stand for two minutes. ` +
       "maxDialing is raised, so that it does not spread the dials itself.",
-    claim: claimOfHerd(measured),
+    claim: claimOfHerd(measured, ratio),
     forebay: {
       verdict: verdictOf(checks),
       why:
@@ -173,17 +173,22 @@ function describe(
   };
 }
 
-function claimOfHerd({ none, some, half }: Measured): Claim {
+/** Up to this ratio to those without jitter, dials count as spread. */
+const SPREAD_RATIO = 0.6;
+
+function claimOfHerd({ none, some, half }: Measured, ratio: Estimate): Claim {
   const parts = [
     part(
       "Connections opened together expire together.",
       none.peak >= CONNECTIONS / 2,
       `Without jitter ${figure(none.peak)} of ${CONNECTIONS} within ${duration(WINDOW_MS)}.`,
     ),
-    part(
+    estimatedPart(
       "A lifetime of its own for each spreads them.",
-      half.peak <= none.peak / 2,
-      `With a half ${figure(half.peak)}, with a tenth ${figure(some.peak)}.`,
+      ratio,
+      { to: SPREAD_RATIO },
+      `With a half ${figure(half.peak)}, ${withInterval(ratio)} times as many, lifetime by ` +
+        `lifetime; with a tenth ${figure(some.peak)}. (Up to ${SPREAD_RATIO} counts as holding.)`,
     ),
   ];
   return claimOf(
@@ -208,7 +213,7 @@ function questionsOf({ none, half }: Measured, ratio: Estimate, lifetimes: numbe
       // Of each lifetime: the most in any window of a run grows with its length, jitter or not.
       name: "The most dials within a window, jitter of a half over none",
       estimate: ratio,
-      threshold: { atMost: 0.6 },
+      threshold: { atMost: SPREAD_RATIO },
       unit: "×",
       isRobust: true,
     },
