@@ -146,9 +146,16 @@ function deriveFigures(context: ScenarioContext, measured: ChurnMeasured): Churn
     anyTimersPerQuery: perQuery(ANY),
     wheelTimersPerQuery: perQuery(WHEEL),
     wheelTimersPerS: (wheel.timers.made / wheel.timers.tookMs) * 1000,
-    wheelLate: histogramOf(measured.wheelLateMs.map((ms) => Math.max(0, ms))),
-    signalLate: histogramOf(measured.signalLateMs.map((ms) => Math.max(0, ms))),
+    wheelLate: latenessOf(measured.wheelLateMs),
+    signalLate: latenessOf(measured.signalLateMs),
   };
+}
+
+/** Less than this is nothing; a timer may even fire a little too early. */
+const LEAST_LATE_MS = 0.01;
+
+function latenessOf(lateMs: readonly number[]): LatencyHistogram {
+  return histogramOf(lateMs.map((ms) => Math.max(LEAST_LATE_MS, ms)));
 }
 
 function instantRatioOf({ random }: ScenarioContext, { instant }: ChurnMeasured): Estimate {
