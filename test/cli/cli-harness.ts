@@ -28,7 +28,7 @@ export interface Program {
   readonly temporary: string;
   readonly ended: Promise<Outcome>;
   /** Resolves when what it has written matches `text`; rejects when it has ended without. */
-  says(text: RegExp): Promise<void>;
+  says(text: RegExp, withinMs?: number): Promise<void>;
 }
 
 /** How a program is started. */
@@ -73,12 +73,14 @@ export function isRunning(pid: number): boolean {
   return fs.existsSync(`/proc/${pid}`);
 }
 
-/**
- * Resolves when `condition` holds; rejects, naming `what`, when it does not within twenty seconds.
- */
-export async function until(what: string, condition: () => boolean): Promise<void> {
+/** Resolves when `condition` holds; rejects, naming `what`, when it does not in time. */
+export async function until(
+  what: string,
+  condition: () => boolean,
+  withinMs: number = WAIT_MS,
+): Promise<void> {
   for (let waitedMs = 0; !condition(); waitedMs += 10) {
-    if (waitedMs > WAIT_MS) throw new Error(`waited in vain for: ${what}`);
+    if (waitedMs > withinMs) throw new Error(`waited in vain for: ${what}`);
     await delay(10);
   }
 }
@@ -115,9 +117,9 @@ function start(args: readonly string[], options: StartOptions): Program {
       resolve(outcome);
     });
   });
-  const says = async (wanted: RegExp): Promise<void> => {
+  const says = async (wanted: RegExp, withinMs?: number): Promise<void> => {
     const isSaid = (): boolean => wanted.test(text.stdout + text.stderr);
-    await until(String(wanted), () => isSaid() || outcome !== undefined);
+    await until(String(wanted), () => isSaid() || outcome !== undefined, withinMs);
     if (!isSaid()) throw new Error(`ended without saying ${String(wanted)}: ${text.stderr}`);
   };
   return { child, temporary, ended, says };

@@ -168,7 +168,7 @@ test("what had ended before the server did is reported, and then why", async () 
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), "ended-test-"));
   const file = path.join(directory, "a.json");
   const program = startForebay(["lab", "run", "7", "9", "--quick", "--json", file]);
-  await program.says(/scenario 9: /);
+  await program.says(/scenario 9: /, 150_000);
   process.kill(serverPidOf(program), "SIGQUIT");
   const { status, stdout, stderr } = await program.ended;
   const report = JSON.parse(fs.readFileSync(file, "utf8")) as LabReport;
@@ -179,7 +179,7 @@ test("what had ended before the server did is reported, and then why", async () 
   expect(report.partial).toBe(true);
   expect(report.scenarios[0]).toMatchObject({ id: 7, partial: false });
   expect(leftBehind(program)).toEqual([]);
-}, 120_000);
+}, 180_000);
 
 describe("an interrupt ends the run, and the server and its files are gone by then:", () => {
   for (const [signal, expected] of [
