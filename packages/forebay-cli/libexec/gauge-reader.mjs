@@ -55,7 +55,6 @@ async function ask(times) {
 
 for (;;) {
   const [order] = await once(parentPort, "message");
-  if (order.end) break;
   const done = order.read
     ? read(order.read)
     : order.watch

@@ -40,11 +40,11 @@ export function besideOf(
   const tails = turns.map(tailOf);
   const tailsAlone = alone.slice(0, turns.length).map(tailOf);
   const p90s = turns.map((turn) => turn.result.response.percentileMs(90));
-  const overRounds = byRounds(turns.length, random);
+  const overRounds = (statistic: Statistic): Estimate => byRounds(turns.length, statistic, random);
   return {
     response: total.response,
     p99: overRounds((rounds) => p99Of(tails, rounds)),
-    overAlone: overRounds((rounds) => p99Of(tails, rounds) / p99Of(tailsAlone, rounds)),
+    overAlone: p99Ratio(alone.slice(0, turns.length), turns, random),
     p90: overRounds((rounds) => median(rounds.map((round) => p90s[round] ?? Number.NaN))),
     overAloneMs: overRounds((rounds) => p99Of(tails, rounds) - p99Of(tailsAlone, rounds)),
     waitedRatio: median(turns.map((turn) => turn.waited / turn.result.offered)),
@@ -64,20 +64,17 @@ export function p99Ratio(
     throw new RangeError("the arms have unequal numbers of turns");
   }
   const [tailsBefore, tailsAfter] = [before.map(tailOf), after.map(tailOf)];
-  return byRounds(
-    after.length,
-    random,
-  )((rounds) => p99Of(tailsAfter, rounds) / p99Of(tailsBefore, rounds));
+  const ratioOf: Statistic = (rounds) => p99Of(tailsAfter, rounds) / p99Of(tailsBefore, rounds);
+  return byRounds(after.length, ratioOf, random);
 }
 
+/** What is estimated, from the numbers of the rounds that were drawn. */
+type Statistic = (rounds: readonly number[]) => number;
+
 /** Estimates what depends on which rounds there were; exact where there is one. */
-function byRounds(
-  count: number,
-  random: LabRandom,
-): (statistic: (rounds: readonly number[]) => number) => Estimate {
+function byRounds(count: number, statistic: Statistic, random: LabRandom): Estimate {
   const rounds = Array.from({ length: count }, (_, round) => round);
-  return (statistic) =>
-    count < 2 ? exact(statistic(rounds)) : bootstrap(rounds, statistic, random);
+  return count < 2 ? exact(statistic(rounds)) : bootstrap(rounds, statistic, random);
 }
 
 /** The slowest requests of a turn. */

@@ -197,7 +197,7 @@ class Run {
     const calibration = await calibrate({
       ...base,
       loop,
-      steal: new StealWatch(STEAL_PLANS[quick ? "quick" : "full"]),
+      steal: this.#watchSteal(),
       defer: () => undefined,
       step: () => undefined,
     });
@@ -233,7 +233,7 @@ class Run {
   async #runOne(scenario: Scenario, base: BaseContext, calibration: Calibration): Promise<void> {
     const { signal } = this.#options;
     const loop = new LoopLog(this.#watch);
-    const steal = new StealWatch(STEAL_PLANS[this.#options.quick ? "quick" : "full"]);
+    const steal = this.#watchSteal();
     const cpuBefore = await readCpu(base.facts.postmasterPid);
     const beganAtMs = labClock.nowMs();
     const closers: (() => Promise<unknown>)[] = [];
@@ -273,6 +273,10 @@ class Run {
       await this.#pools.closeArms();
       await closeAll(labClock, closers);
     }
+  }
+
+  #watchSteal(): StealWatch {
+    return new StealWatch(STEAL_PLANS[this.#options.quick ? "quick" : "full"]);
   }
 
   #report(scenario: ScenarioReport): void {

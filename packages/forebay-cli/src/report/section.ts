@@ -1,7 +1,7 @@
 // One scenario of the report.
 
 import { type Check, outcomeOf, type ScenarioReport } from "../lab/index.ts";
-import { counted, duration, figure, percent } from "../lab/words.ts";
+import { duration, figure, percent } from "../lab/words.ts";
 import { html, type Markup } from "./escape.ts";
 import { measureName, measureValue } from "./names.ts";
 import { renderPlot } from "./svg.ts";
@@ -166,8 +166,8 @@ function conditionsLine(scenario: ScenarioReport): Markup {
     said.push(`The host gave ${percent(conditions.stealRatio)} of it to others.`);
   }
   if (conditions.roundsTakenAgain > 0) {
-    const rounds = counted(conditions.roundsTakenAgain, "round");
-    said.push(`${rounds} taken again, since the host gave processors to others meanwhile.`);
+    const again = figure(conditions.roundsTakenAgain);
+    said.push(`Rounds taken again, since it gave processors to others meanwhile: ${again}.`);
   }
   return html`<p class="soft">${said.join(" ")}</p>`;
 }
